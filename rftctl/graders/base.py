@@ -1,0 +1,106 @@
+"""What a grader is, and what it answers.
+
+In: a `Sample` (a model output) and its `item` (the dataset row). Out: a `Grade`.
+A grader that failed has no reward: the platform would use 0, and says so only in its flags.
+Source of the flags: `POST /fine_tuning/alpha/graders/run`, `metadata.errors`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rftctl.dataset import Sample
+
+ERROR_FLAGS = (
+    "formula_parse_error",
+    "sample_parse_error",
+    "truncated_observation_error",
+    "unresponsive_reward_error",
+    "invalid_variable_error",
+    "other_error",
+    "python_grader_server_error",
+    "python_grader_runtime_error",
+    "model_grader_server_error",
+    "model_grader_refusal_error",
+    "model_grader_parse_error",
+)
+"""The eleven boolean flags of a grader run, in the API's order."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
+    """Tokens a model grader spent, as counts."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion tokens together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: TokenUsage) -> TokenUsage:
+        return TokenUsage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cached_tokens + other.cached_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """One grader's verdict on one sample.
+
+    Attributes:
+        reward: a finite number, or None when the grader failed.
+        sub_rewards: for `multi`, each named grader's reward (None where it failed).
+        errors: the API's flag names that are raised; empty when the grader worked.
+        details: flag name -> one line saying what happened.
+        execution_time_s: wall time of this grade, seconds.
+        token_usage: model name -> tokens a model grader spent.
+    """
+
+    reward: float | None
+    sub_rewards: dict[str, float | None] = field(default_factory=dict)
+    errors: tuple[str, ...] = ()
+    details: dict[str, str] = field(default_factory=dict)
+    execution_time_s: float = 0.0
+    token_usage: dict[str, TokenUsage] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the grader could not say a reward."""
+        return self.reward is None
+
+    @classmethod
+    def failure(cls, flag: str, detail: str, *, execution_time_s: float = 0.0) -> Grade:
+        """Make the grade of a grader that failed, with its flag and what happened."""
+        return cls(None, errors=(flag,), details={flag: detail}, execution_time_s=execution_time_s)
+
+    @classmethod
+    def of(cls, reward: float, **rest: Any) -> Grade:
+        """Make a grade from a number; a NaN or infinity is a failure, never a reward."""
+        if not math.isfinite(reward):
+            return cls.failure("other_error", f"the grader returned {reward}, which is not a finite number")
+        return cls(float(reward), **rest)
+
+
+class Grader(Protocol):
+    """Scores samples. Closing frees its worker process, if it has one; it may be called twice."""
+
+    name: str
+    type: str
+
+    def grade_batch(self, pairs: Sequence[tuple[Sample, dict[str, Any]]]) -> list[Grade]:
+        """Grade each (sample, item) in order; never raises for what a sample or item contains."""
+        ...
+
+    def close(self) -> None:
+        """Free what the grader holds."""
+        ...
