@@ -132,8 +132,8 @@ class Usage:
     trained_tokens: int = 0
 
 
-class Session(Protocol):
-    """A model being trained. Not thread-safe. `close` frees memory and may be called twice."""
+class Policy(Protocol):
+    """A model that can be sampled from. Not thread-safe. `close` frees memory and may be called twice."""
 
     def render(
         self,
@@ -149,6 +149,18 @@ class Session(Protocol):
     ) -> list[list[Completion]]:
         """Draw `n` completions per prompt; row i depends only on prompt i, `seeds[i]` and the weights."""
         ...
+
+    def usage(self) -> Usage:
+        """Tokens spent since it was opened."""
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+class Session(Policy, Protocol):
+    """A model being trained."""
 
     def logprobs(
         self, sequences: Sequence[TrainSequence], *, reference: bool = False
@@ -168,20 +180,20 @@ class Session(Protocol):
         """Write weights (and optimizer state) into `folder`, whole or not at all."""
         ...
 
-    def usage(self) -> Usage:
-        """Tokens spent since the session was opened."""
-        ...
-
-    def close(self) -> None:
-        """Free the model."""
-        ...
-
 
 class TrainBackend(Protocol):
     """A place where models can be trained."""
 
     def capabilities(self) -> Capabilities:
         """Say what this backend can do here."""
+        ...
+
+    def open_policy(self, model: str, checkpoint: CheckpointRef | None = None) -> Policy:
+        """Load a model, or a checkpoint of one, for sampling only.
+
+        Raises:
+            NotOfferedError: the weights are not here and cannot be had; the hint says what to install.
+        """
         ...
 
     def open(
