@@ -31,6 +31,9 @@ ERROR_FLAGS = (
 )
 """The eleven boolean flags of a grader run, in the API's order."""
 
+SAMPLE_FAULTS = frozenset({"sample_parse_error", "truncated_observation_error"})
+"""Flags that blame the model's output, not the grader, its judge or the data."""
+
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
@@ -77,6 +80,17 @@ class Grade:
     def failed(self) -> bool:
         """Whether the grader could not say a reward."""
         return self.reward is None
+
+    @property
+    def earned(self) -> float | None:
+        """The reward this sample counts for in a mean or a training signal.
+
+        An output that could not be read at all earned 0.0, as on the platform; a grader that broke
+        (its code, its judge, a missing reference field) says nothing, so None: left out and counted.
+        """
+        if self.reward is None and self.errors and SAMPLE_FAULTS.issuperset(self.errors):
+            return 0.0
+        return self.reward
 
     @classmethod
     def failure(cls, flag: str, detail: str, *, execution_time_s: float = 0.0) -> Grade:
