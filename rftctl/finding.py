@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,6 +30,13 @@ class Place:
     path: str
     line: int | None = None
     column: int | None = None
+
+    @classmethod
+    def of(cls, path: Path, line: int | None = None, column: int | None = None) -> Place:
+        """Point into a file, named relative to the current folder when it lies below it."""
+        absolute, here = path.absolute(), Path.cwd()
+        shown = absolute.relative_to(here) if absolute.is_relative_to(here) else path
+        return cls(str(shown), line, column)
 
     def __str__(self) -> str:
         parts = [self.path, *(str(n) for n in (self.line, self.column) if n is not None)]

@@ -1,6 +1,6 @@
 """What a command says while it works.
 
-In: nothing. Out: `Progress`, `Note`, and the shape of a command.
+In: nothing. Out: `Progress`, `Note`, `CurveUpdate`, `Stage`, `StageReport`, and the shape of a command.
 A command is a generator: it yields updates and returns its report. The report layer shows both;
 a command never prints, exits or knows that a terminal exists.
 """
@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from rftctl.cost import CostEstimate
+    from rftctl.curve import RewardCurve
+    from rftctl.ledger import Run
+    from rftctl.wire import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,48 @@ class Note:
     level: str = "info"
 
 
-Update: TypeAlias = Progress | Note
+@dataclass(frozen=True, slots=True)
+class CurveUpdate:
+    """The state of a run at one moment."""
+
+    run: Run
+    job: Job
+    curve: RewardCurve
+    cost: CostEstimate
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the `rftctl.watch/1` document."""
+        failure = self.job.failure
+        return {
+            "document": "rftctl.watch/1",
+            "run_id": self.run.run_id,
+            "job_id": self.job.id,
+            "status": self.job.status,
+            "fine_tuned_model": self.job.fine_tuned_model,
+            "error": failure and {"code": failure.code, "message": failure.message},
+            "total_steps": self.curve.total_steps,
+            "curve": self.curve.to_json(),
+            "cost": self.cost.to_json(),
+            "alerts": [],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of a pipeline begins."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """A stage of a pipeline has ended, with what it found."""
+
+    name: str
+    report: object
+
+
+Update: TypeAlias = Progress | Note | CurveUpdate | Stage | StageReport
 Report = TypeVar("Report")
 Command: TypeAlias = Generator[Update, None, Report]
 """What every command function returns: updates while it works, its report at the end."""

@@ -62,7 +62,8 @@ class Completion:
 
     Attributes:
         tokens: completion token ids, unshifted, with the end token when one was drawn.
-        logprobs: the sampler's log-probability of each token, same length.
+        logprobs: the log-probability of each token, same length, in the distribution it was drawn from:
+            logits over temperature, before `top_p` cuts; at temperature 0 the model's own.
         text: the decoded answer, without special tokens and without the thinking part.
         reasoning_tokens: tokens of the thinking part, markers included.
         forced: same length as tokens; True where the backend, not the policy, chose the token
@@ -79,12 +80,17 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class TrainSequence:
-    """One completion to learn from; `sampler_logprobs` and `advantages` match `completion` in length."""
+    """One completion to learn from; `sampler_logprobs` and `advantages` match `completion` in length.
+
+    `temperature` is the one it was sampled at: the trainer scales its logits alike, so that both sides
+    speak of the same distribution.
+    """
 
     prompt: tuple[int, ...]
     completion: tuple[int, ...]
     sampler_logprobs: tuple[float, ...]
     advantages: tuple[float, ...]
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +203,18 @@ class TrainBackend(Protocol):
         ...
 
     def open(
-        self, model: str, *, lora: LoraSettings | None, seed: int, resume: CheckpointRef | None = None
+        self,
+        model: str,
+        *,
+        lora: LoraSettings | None,
+        seed: int,
+        resume: CheckpointRef | None = None,
+        needs_reference: bool = False,
     ) -> Session:
         """Load a model for training; `lora=None` trains all weights.
+
+        Args:
+            needs_reference: keep the untrained model for `logprobs(reference=True)`; adapters need no copy.
 
         Raises:
             NotOfferedError: the weights are not here and cannot be had; the hint says what to install.

@@ -11,10 +11,14 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from rftctl.dataset import ABSENT
+from rftctl.text import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rftctl.dataset import Sample
+    from rftctl.template import TemplateError
 
 ERROR_FLAGS = (
     "formula_parse_error",
@@ -118,3 +122,36 @@ class Grader(Protocol):
     def close(self) -> None:
         """Free what the grader holds."""
         ...
+
+
+def sample_namespace(sample: Sample) -> dict[str, Any]:
+    """Lay a sample out as graders see it: the `sample` of a template and of `grade(sample, item)`.
+
+    Keys are the documented five (graders guide): `choices` in the chat-completions form,
+    `output_text`, `output_tools`, `output_audio` (always null here) and `output_json`, which is
+    absent where the output is not JSON, so that `"output_json" in sample` tells it from a JSON null.
+    """
+    message: dict[str, Any] = {"role": "assistant", "content": sample.output_text}
+    if sample.output_tools:
+        message["tool_calls"] = sample.output_tools
+    choice = {"index": 0, "finish_reason": sample.finish_reason, "message": message}
+    namespace: dict[str, Any] = {
+        "choices": [choice],
+        "output_text": sample.output_text,
+        "output_tools": sample.output_tools,
+        "output_audio": None,
+    }
+    if sample.output_json is not ABSENT:
+        namespace["output_json"] = sample.output_json
+    return namespace
+
+
+def unreadable(error: TemplateError, sample: Sample) -> Grade:
+    """Make the grade of a template that names something which is not there.
+
+    What the output lacks is the sample's fault, what the row lacks is the data's.
+    """
+    if error.namespace == "item":
+        return Grade.failure("invalid_variable_error", one_line(str(error)))
+    cut = "; the token cap cut the output off" if sample.is_truncated else ""
+    return Grade.failure("sample_parse_error", one_line(str(error) + cut))

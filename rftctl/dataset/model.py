@@ -1,11 +1,11 @@
-"""Datasets and model outputs.
+"""A dataset row, a model output, and whoever turns one into the other.
 
-In: JSON Lines files whose rows follow the fine-tuning API. Out: `Example`, `Sample`, findings.
-Reserved keys of a row are `messages` and `tools`; every key of the row is reachable as `item.*`.
+In: nothing. Out: `Example`, `Sample`, `ABSENT`, `Sampler`.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -63,6 +63,18 @@ class Sample:
     def is_truncated(self) -> bool:
         """Whether the token cap ended this output."""
         return self.finish_reason == "length"
+
+
+def parse_output(text: str) -> Any:
+    """Read an output as JSON, for `Sample.output_json`; ABSENT when it is not one strict JSON value."""
+
+    def refuse(constant: str) -> Any:
+        raise ValueError(f"{constant} is not JSON")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except (ValueError, RecursionError):
+        return ABSENT
 
 
 class Sampler(Protocol):

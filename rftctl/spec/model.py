@@ -1,6 +1,6 @@
-"""The run spec: one YAML file that says what to train, on what, judged how, and where.
+"""What a run spec may say.
 
-In: a YAML file. Out: `SpecFile` (a `RunSpec` with the place of every key), or InvalidInputError.
+In: plain data of any origin. Out: `RunSpec` and its parts, unknown keys refused; the JSON Schema.
 Field descriptions are the documentation: the JSON Schema (`rftctl schema`) and the README table.
 Ranges of `hyperparameters` are the wire's (published API description, FineTuneReinforcementHyperparameters).
 """
@@ -153,5 +153,13 @@ class RunSpec(_Part):
     )
     cases: str | None = Field(None, description="Sample outputs with the reward each must get, JSON Lines.")
     targets: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="Named overlays of these keys, chosen by --target."
+        default_factory=dict,
+        description="Named overlays of these keys, chosen by --target. hyperparameters, engine, budget, "
+        "watch, evaluate and metadata are overlaid key by key, other keys as a whole; null drops a key.",
     )
+
+
+def spec_schema() -> dict[str, Any]:
+    """Make the JSON Schema of a spec, with a description on every field, for editors."""
+    schema = RunSpec.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

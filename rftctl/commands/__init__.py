@@ -1,0 +1,1 @@
+"""The library behind each subcommand: no printing, no exit, no Typer."""

@@ -1,0 +1,102 @@
+"""Opening what a command works with: graders in their sandbox, row counts, models to compare.
+
+In: a `SpecFile`, the user's `Home`. Out: things to close again.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rftctl.errors import InvalidInputError, UsageError
+from rftctl.graders import build_grader
+from rftctl.strict_jsonl import read_json_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rftctl.graders import Grader
+    from rftctl.ledger import Run
+    from rftctl.providers.base import Provider
+    from rftctl.sandbox import Sandbox
+    from rftctl.spec import SpecFile
+
+
+@contextmanager
+def open_grader(
+    spec_file: SpecFile, *, sandbox_request: str = "auto", allow_unsafe: bool = False
+) -> Iterator[tuple[Grader, Sandbox | None]]:
+    """Build the spec's grader; a sandbox is opened only when some of it is python.
+
+    Raises:
+        InvalidInputError: the grader is wrong.
+        NotOfferedError: no sandbox that may be used works here.
+    """
+    from rftctl.sandbox import choose_sandbox
+
+    sandbox = (
+        choose_sandbox(sandbox_request, allow_unsafe=allow_unsafe) if has_python(spec_file.grader) else None
+    )
+    grader = build_grader(spec_file.grader, sandbox=sandbox)
+    try:
+        yield grader, sandbox
+    finally:
+        grader.close()
+
+
+def has_python(grader: dict[str, Any]) -> bool:
+    """Tell whether a grader, or any inside it, runs the user's code."""
+    parts = grader.get("graders")
+    inside = parts.values() if isinstance(parts, dict) else ()
+    return grader.get("type") == "python" or any(
+        has_python(part) for part in inside if isinstance(part, dict)
+    )
+
+
+def count_rows(spec_file: SpecFile, name: str) -> int:
+    """Count the rows of a data file that the spec names; 0 when it names none."""
+    path = spec_file.file(name)
+    return sum(1 for _ in read_json_lines(path)) if path else 0
+
+
+def tuned_model(run: Run, provider: Provider, checkpoint: str | None = None) -> tuple[str, str | None]:
+    """Find the model to evaluate and the folder it lies in, if it lies on this machine.
+
+    Args:
+        checkpoint: a step number, a checkpoint's name, or None for the job's final model.
+
+    Raises:
+        UsageError: there is nothing to evaluate yet.
+    """
+    assert run.job_id is not None
+    job, checkpoints = provider.job(run.job_id), provider.checkpoints(run.job_id)
+    by_name = {c.model: c for c in checkpoints} | {str(c.step): c for c in checkpoints}
+    wanted = checkpoint or job.fine_tuned_model or (checkpoints[0].model if checkpoints else None)
+    if wanted is None:
+        raise UsageError(f"run '{run.run_id}' has no model yet", f"rftctl watch {run.run_id}")
+    found = by_name.get(wanted)
+    if checkpoint is not None and found is None:
+        steps = ", ".join(str(c.step) for c in reversed(checkpoints)) or "none"
+        raise UsageError(f"run '{run.run_id}' has no checkpoint '{checkpoint}'", f"steps: {steps}")
+    model = found.model if found else wanted
+    folder = ((found.raw if found else job.raw).get("rftctl") or {}).get("folder")
+    return model, folder if isinstance(folder, str) else None
+
+
+def load_run_spec(run: Run) -> SpecFile:
+    """Load the spec that a run was launched from.
+
+    Raises:
+        InvalidInputError: it has changed since, so it no longer describes the run.
+    """
+    from pathlib import Path
+
+    from rftctl.spec import load_spec
+
+    spec_file = load_spec(Path(run.spec_path), target=run.target, overrides=run.overrides)
+    if spec_file.sha256 != run.spec_sha256:
+        raise InvalidInputError(
+            f"spec '{run.spec_path}' has changed since run '{run.run_id}' was launched",
+            "restore it, or launch the changed spec as a new run",
+        )
+    return spec_file

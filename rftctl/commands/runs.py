@@ -1,0 +1,85 @@
+"""The runs this machine knows.
+
+In: the ledger, and the provider where a run's state may have changed. Out: `RunsReport`, `RunDetails`.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from rftctl.commands.updates import Note
+from rftctl.curve import RewardCurve
+from rftctl.errors import RftctlError
+from rftctl.providers import connect
+from rftctl.wire import RESTING_STATUSES
+
+if TYPE_CHECKING:
+    from rftctl.commands.updates import Command
+    from rftctl.home import Home
+    from rftctl.ledger import Ledger, Run
+
+_UNLAUNCHED = frozenset({"planned", "uploading", "sending", "unknown", "refused"})
+
+
+@dataclass(frozen=True, slots=True)
+class RunsReport:
+    """All runs, newest first."""
+
+    runs: tuple[Run, ...]
+
+    exit_code = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the `rftctl.runs/1` document."""
+        return {"document": "rftctl.runs/1", "runs": [asdict(run) for run in self.runs]}
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetails:
+    """One run with its history and its curve so far."""
+
+    run: Run
+    entries: tuple[dict[str, Any], ...]
+    curve: RewardCurve
+
+    exit_code = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the `rftctl.run-details/1` document."""
+        return {
+            "document": "rftctl.run-details/1",
+            "run": asdict(self.run),
+            "entries": list(self.entries),
+            "curve": self.curve.to_json(),
+        }
+
+
+def list_runs(ledger: Ledger, home: Home) -> Command[RunsReport]:
+    """List all runs; those that may have moved are asked for first."""
+    moving = [run for run in ledger.runs() if run.state not in RESTING_STATUSES | _UNLAUNCHED]
+    for name in dict.fromkeys(run.provider for run in moving):
+        yield from _refresh(name, [run for run in moving if run.provider == name], ledger, home)
+    return RunsReport(tuple(ledger.runs()))
+
+
+def show_run(run: Run, ledger: Ledger, home: Home) -> Command[RunDetails]:
+    """Show one run, its state asked for first."""
+    if run.job_id is not None and run.state not in RESTING_STATUSES:
+        yield from _refresh(run.provider, [run], ledger, home)
+    curve = RewardCurve.from_events(ledger.events(run.run_id))
+    return RunDetails(ledger.run(run.run_id), tuple(ledger.entries(run.run_id)), curve)
+
+
+def _refresh(name: str, runs: list[Run], ledger: Ledger, home: Home) -> Command[None]:
+    try:
+        with closing(connect(name, home)) as provider:
+            for run in runs:
+                if run.job_id is not None:
+                    ledger.set_state(run.run_id, provider.job(run.job_id).status)
+                    known = {event.id for event in ledger.events(run.run_id)}
+                    ledger.put_events(run.run_id, provider.events(run.job_id, known))
+    except RftctlError as error:
+        # A list is worth showing even where one provider cannot be asked.
+        yield Note(f"{name} could not be asked, so its states may be old: {error.message}", "warning")

@@ -1,0 +1,1 @@
+"""Reports and curves made readable: for people on a terminal, for programs as JSON."""

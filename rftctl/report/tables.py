@@ -1,0 +1,272 @@
+"""Reports as tables for people.
+
+In: any command's report. Out: text on stdout. One small function per report; the widths fit 80 columns.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from rftctl.report.chart import draw_curve
+from rftctl.text import one_line, plural, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import RenderableType
+
+    from rftctl.commands.control import ControlReport
+    from rftctl.commands.doctor import DoctorReport
+    from rftctl.commands.evaluate import EvaluationReport, ModelReport
+    from rftctl.commands.explain import Explanation
+    from rftctl.commands.grade import GradeReport
+    from rftctl.commands.launch import LaunchReport
+    from rftctl.commands.run import RunReport
+    from rftctl.commands.runs import RunDetails, RunsReport
+    from rftctl.commands.validate import ValidationReport
+    from rftctl.commands.watch import WatchReport
+    from rftctl.cost import CostEstimate
+    from rftctl.report.console import Terminal
+    from rftctl.stats import Interval
+
+VERDICT_STYLES = {"better": "bold green", "worse": "bold red", "tied": "yellow"}
+
+
+def show_report(report: object, terminal: Terminal, *, brief: bool = False) -> None:
+    """Show any report; `brief` leaves out what a pipeline shows elsewhere."""
+    for part in _SHOW[type(report).__name__](report, terminal, brief):
+        terminal.out.print(part, soft_wrap=isinstance(part, Text))
+
+
+def _validation(report: ValidationReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    for finding in report.findings:
+        terminal.finding(finding)
+    counts = ", ".join(f"{name} {plural(count, 'row')}" for name, count in report.n_examples.items())
+    errors = sum(f.level == "error" for f in report.findings)
+    warnings = sum(f.level == "warning" for f in report.findings)
+    verdict = (
+        Text("valid", style="bold green") if report.exit_code == 0 else Text("not valid", style="bold red")
+    )
+    return [
+        Text.assemble(
+            verdict, f": {plural(errors, 'error')}, {plural(warnings, 'warning')}; {counts or 'no rows'}"
+        )
+    ]
+
+
+def _grading(report: GradeReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    summary = report.summary
+    parts: list[RenderableType] = []
+    missed = [r for r in report.results if r.passed is False or (r.reward is None and r.passed is not True)]
+    if missed:
+        table = _table("line", "reward", "expected", "what happened")
+        for result in missed[:20]:
+            what = "; ".join(f"{k}: {v}" for k, v in result.details.items()) or "missed"
+            table.add_row(
+                str(result.line), _number(result.reward), str(result.expected), one_line(what, limit=200)
+            )
+        parts.append(table)
+        if len(missed) > 20:
+            parts.append(Text(f"and {len(missed) - 20} more", style="dim"))
+    style = "bold green" if report.exit_code == 0 else "bold red"
+    parts.append(
+        Text.assemble(
+            ("as expected" if report.exit_code == 0 else "not as expected", style),
+            f": {plural(summary.n, 'sample')}, {summary.n_missed} missed, ",
+            f"{summary.n_failed} without a reward; mean reward {_number(summary.mean_reward)}",
+        )
+    )
+    return parts
+
+
+def _estimate(estimate: CostEstimate, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    checked = f" (prices of {estimate.checked_on})" if estimate.checked_on else ""
+    return [Text.assemble((estimate.describe(), "bold"), f": {estimate.basis}{checked}")]
+
+
+def _launched(report: LaunchReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    run, word = report.run, "launched" if report.is_new else "found"
+    lines: list[RenderableType] = [
+        Text.assemble(
+            f"{word} run ",
+            (run.run_id, "bold"),
+            f", job {safe(report.job.id)} at {run.provider}: {safe(report.job.status)}",
+        )
+    ]
+    if not brief:
+        lines.append(Text(f"follow it: rftctl watch {run.run_id}", style="dim"))
+    return lines
+
+
+def _watched(report: WatchReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    job = report.job
+    style = "bold green" if job.status == "succeeded" else "bold red"
+    parts: list[RenderableType] = []
+    drawn = draw_curve(
+        report.curve, width=min(terminal.out.width, 80), height=12, ascii_only=terminal.ascii_only
+    )
+    if drawn:
+        parts.append(Text.from_ansi(drawn))
+    line = Text.assemble(
+        f"run {report.run.run_id}: ", (safe(job.status), style), f" after step {report.curve.last_step}"
+    )
+    if job.failure:
+        line.append(f"; {safe(job.failure.code)}: {one_line(job.failure.message, limit=400)}")
+    parts.append(line)
+    for alert in report.alerts:
+        parts.append(Text(f"{alert.rule}: {alert.message} ({alert.then})", style="yellow"))
+    if job.fine_tuned_model and not brief:
+        parts.append(Text(f"model: {safe(job.fine_tuned_model)}"))
+    return parts
+
+
+def _evaluated(report: EvaluationReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    table = _table(
+        "model", "held-out reward", "95 % interval", "parseable", "reward if parseable", "truncated"
+    )
+    for model in report.models:
+        table.add_row(
+            one_line(_short(model, report), limit=24),
+            _number(model.mean_reward),
+            _interval(model.interval),
+            f"{model.parseable_share:.0%}",
+            _number(model.mean_reward_parseable),
+            f"{model.truncated_share:.0%}",
+        )
+    parts: list[RenderableType] = [table]
+    for pair in report.pairs:
+        found = pair.comparison
+        parts.append(
+            Text.assemble(
+                f"difference {found.difference:+.3f}, ",
+                f"95 % interval {_interval(found.interval, signed=True)}, ",
+                f"paired over {plural(found.n_examples, 'example')}: ",
+                (found.verdict, VERDICT_STYLES[found.verdict]),
+            )
+        )
+    for model in report.models:
+        if model.n_failed:
+            parts.append(
+                Text(
+                    f"{one_line(model.name)}: {plural(model.n_failed, 'sample')} without a verdict",
+                    style="yellow",
+                )
+            )
+        if model.checkpoint_folder:
+            parts.append(Text(f"checkpoint: {safe(model.checkpoint_folder)}"))
+    return parts
+
+
+def _ran(report: RunReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    if report.watched is not None:
+        cost = report.watched.cost
+        hours = cost.training_hours_high or 0.0
+        parts.append(
+            Text.assemble("cost: ", (cost.describe(), "bold"), f", {hours * 60:.1f} minutes of training")
+        )
+    if report.launched is not None:
+        parts.append(Text(f"run: {report.launched.run.run_id}"))
+    return parts
+
+
+def _runs(report: RunsReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    if not report.runs:
+        return [Text("no runs yet; start one: rftctl launch SPEC", style="dim")]
+    table = _table("run", "state", "provider", "model", "started")
+    for run in report.runs:
+        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created_at))
+        table.add_row(run.run_id, safe(run.state), run.provider, one_line(run.model, limit=30), started)
+    return [table]
+
+
+def _details(report: RunDetails, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    run = report.run
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for key in ("run_id", "state", "job_id", "provider", "model", "spec_path", "spec_sha256", "git_commit"):
+        table.add_row(Text(key, style="dim"), safe(str(getattr(run, key) or "-")))
+    parts: list[RenderableType] = [table]
+    drawn = draw_curve(
+        report.curve, width=min(terminal.out.width, 80), height=12, ascii_only=terminal.ascii_only
+    )
+    return [*parts, Text.from_ansi(drawn)] if drawn else parts
+
+
+def _controlled(report: ControlReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    return [
+        Text.assemble(
+            f"run {report.run.run_id}: {report.action} asked, job is ", (safe(report.job.status), "bold")
+        )
+    ]
+
+
+def _diagnosed(report: DoctorReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    styles = {"ok": "green", "warning": "yellow", "missing": "yellow", "broken": "bold red"}
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for check in report.checks:
+        detail = Text(safe(check.detail))
+        if check.hint:
+            detail.append(f"\nhint: {check.hint}", style="dim")
+        table.add_row(Text(check.state, style=styles[check.state]), Text(check.name, style="bold"), detail)
+    return [table]
+
+
+def _explained(report: Explanation, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    parts: list[RenderableType] = [
+        Text.assemble((report.code, "bold"), f"  {report.title}"),
+        Text(report.why),
+    ]
+    for name, text in (("bad", report.bad), ("good", report.good)):
+        if text:
+            parts += [
+                Text(f"{name}:", style="dim"),
+                Text("    " + safe(text).rstrip().replace("\n", "\n    ")),
+            ]
+    return parts
+
+
+# By name, so that showing one kind of report does not import all the others.
+_SHOW: dict[str, Callable[..., list[RenderableType]]] = {
+    "ValidationReport": _validation,
+    "GradeReport": _grading,
+    "CostEstimate": _estimate,
+    "LaunchReport": _launched,
+    "WatchReport": _watched,
+    "EvaluationReport": _evaluated,
+    "RunReport": _ran,
+    "RunsReport": _runs,
+    "RunDetails": _details,
+    "ControlReport": _controlled,
+    "DoctorReport": _diagnosed,
+    "Explanation": _explained,
+}
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+    return table
+
+
+def _short(model: ModelReport, report: EvaluationReport) -> str:
+    """Name a model in a narrow column: the base by its name, a checkpoint by its step."""
+    if model is report.models[0]:
+        return model.name
+    return "tuned, " + model.name.rsplit(":", 1)[-1] if ":" in model.name else model.name
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _interval(interval: Interval | None, *, signed: bool = False) -> str:
+    if interval is None:
+        return "-"
+    form = "{:+.3f} to {:+.3f}" if signed else "{:.3f} to {:.3f}"
+    return form.format(interval.low, interval.high)
