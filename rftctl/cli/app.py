@@ -84,7 +84,9 @@ def grade(
     from rftctl.spec import load_spec
 
     spec_file = load_spec(spec, target=target, overrides=read_overrides(settings))
-    _perform(grade_spec(spec_file, outputs=outputs, allow_unsafe=unsafe), make_terminal(as_json, quiet))
+    with opened() as (home, _):
+        command = grade_spec(spec_file, home=home, outputs=outputs, allow_unsafe=unsafe)
+        _perform(command, make_terminal(as_json, quiet))
 
 
 @app.command()

@@ -42,7 +42,7 @@ class ControlReport:
     def to_json(self) -> dict[str, Any]:
         """Return the `rftctl.control/1` document."""
         return {
-            "document": "rftctl.control/1",
+            "schema": "rftctl.control/1",
             "action": self.action,
             "run_id": self.run.run_id,
             "job_id": self.job.id,

@@ -57,7 +57,7 @@ class DoctorReport:
 
     def to_json(self) -> dict[str, Any]:
         """Return the `rftctl.doctor/1` document."""
-        return {"document": "rftctl.doctor/1", "checks": [asdict(check) for check in self.checks]}
+        return {"schema": "rftctl.doctor/1", "checks": [asdict(check) for check in self.checks]}
 
 
 def diagnose(home: Home, environ: Mapping[str, str]) -> Command[DoctorReport]:

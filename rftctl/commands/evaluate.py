@@ -106,7 +106,7 @@ class EvaluationReport:
     def to_json(self) -> dict[str, Any]:
         """Return the `rftctl.evaluate/1` document."""
         return {
-            "document": "rftctl.evaluate/1",
+            "schema": "rftctl.evaluate/1",
             "min_difference": self.min_difference,
             "models": [asdict(m) | {"interval": _ends(m.interval)} for m in self.models],
             "pairs": [
@@ -202,7 +202,7 @@ def evaluate_ledger_run(
     """Open what a run's evaluation needs and evaluate it."""
     spec_file = load_run_spec(run)
     with (
-        open_grader(spec_file, allow_unsafe=allow_unsafe) as (grader, _),
+        open_grader(spec_file, home, allow_unsafe=allow_unsafe) as (grader, _),
         closing(connect(run.provider, home)) as provider,
     ):
         return (

@@ -61,7 +61,7 @@ class LaunchReport:
     def to_json(self) -> dict[str, Any]:
         """Return the `rftctl.launch/1` document."""
         return {
-            "document": "rftctl.launch/1",
+            "schema": "rftctl.launch/1",
             "run_id": self.run.run_id,
             "job_id": self.job.id,
             "provider": self.run.provider,

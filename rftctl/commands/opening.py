@@ -5,7 +5,7 @@ In: a `SpecFile`, the user's `Home`. Out: things to close again.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rftctl.errors import InvalidInputError, UsageError
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rftctl.graders import Grader
+    from rftctl.home import Home
+    from rftctl.judge import HttpJudge
     from rftctl.ledger import Run
     from rftctl.providers.base import Provider
     from rftctl.sandbox import Sandbox
@@ -24,33 +26,62 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_grader(
-    spec_file: SpecFile, *, sandbox_request: str = "auto", allow_unsafe: bool = False
+    spec_file: SpecFile, home: Home, *, sandbox_request: str = "auto", allow_unsafe: bool = False
 ) -> Iterator[tuple[Grader, Sandbox | None]]:
-    """Build the spec's grader; a sandbox is opened only when some of it is python.
+    """Build the spec's grader, with its judge; a sandbox is opened only when some of it runs code.
 
     Raises:
-        InvalidInputError: the grader is wrong.
+        InvalidInputError: the grader is wrong, or the user's config defines no such judge.
         NotOfferedError: no sandbox that may be used works here.
+        ProviderError: the judge's key is not set.
     """
+    with ExitStack() as stack:
+        judge = open_judge(spec_file, home)
+        if judge is not None:
+            stack.callback(judge.close)
+        sandbox = _open_sandbox(spec_file.grader, sandbox_request, allow_unsafe)
+        if sandbox is not None:
+            stack.enter_context(sandbox)
+        grader = build_grader(spec_file.grader, sampler=judge, sandbox=sandbox)
+        stack.callback(grader.close)
+        yield grader, sandbox
+
+
+def open_judge(spec_file: SpecFile, home: Home) -> HttpJudge | None:
+    """Open the judge that a spec names, as the user's config.yaml defines it; None when it names none.
+
+    Raises:
+        InvalidInputError: config.yaml defines no such judge.
+        ProviderError: its key is not set.
+    """
+    name = spec_file.spec.judge
+    if name is None:
+        return None
+    from rftctl.judge import HttpJudge, JudgeSettings
+
+    settings = home.judges.get(name)
+    if settings is None:
+        known = ", ".join(home.judges) or "none so far"
+        raise InvalidInputError(
+            f"judge '{name}' is not defined", f"define it in config.yaml; there is {known}"
+        )
+    return HttpJudge(JudgeSettings(**settings), home.path / "judge-answers.sqlite")
+
+
+def _open_sandbox(grader: dict[str, Any], request: str, allow_unsafe: bool) -> Sandbox | None:
+    if not runs_code(grader):
+        return None
     from rftctl.sandbox import choose_sandbox
 
-    sandbox = (
-        choose_sandbox(sandbox_request, allow_unsafe=allow_unsafe) if has_python(spec_file.grader) else None
-    )
-    grader = build_grader(spec_file.grader, sandbox=sandbox)
-    try:
-        yield grader, sandbox
-    finally:
-        grader.close()
+    return choose_sandbox(request, allow_unsafe=allow_unsafe)
 
 
-def has_python(grader: dict[str, Any]) -> bool:
-    """Tell whether a grader, or any inside it, runs the user's code."""
+def runs_code(grader: dict[str, Any]) -> bool:
+    """Tell whether a grader, or any inside it, runs the user's code on this machine."""
     parts = grader.get("graders")
     inside = parts.values() if isinstance(parts, dict) else ()
-    return grader.get("type") == "python" or any(
-        has_python(part) for part in inside if isinstance(part, dict)
-    )
+    here = grader.get("type") == "python" or "handler" in grader
+    return here or any(runs_code(part) for part in inside if isinstance(part, dict))
 
 
 def count_rows(spec_file: SpecFile, name: str) -> int:

@@ -56,7 +56,7 @@ class RunReport:
         """Return the `rftctl.run/1` document."""
         watched = self.watched
         return {
-            "document": "rftctl.run/1",
+            "schema": "rftctl.run/1",
             "exit_code": self.exit_code,
             "validation": self.validation and self.validation.to_json(),
             "grading": self.grading and self.grading.to_json(),
@@ -92,7 +92,7 @@ def run_pipeline(spec_path: Path, home: Home, ledger: Ledger, options: RunOption
     if report.exit_code:
         return report
     spec_file = load_spec(spec_path, target=options.target, overrides=options.overrides)
-    with open_grader(spec_file, allow_unsafe=options.allow_unsafe_graders) as (grader, sandbox):
+    with open_grader(spec_file, home, allow_unsafe=options.allow_unsafe_graders) as (grader, sandbox):
         yield Stage("grade")
         if spec_file.file("cases") is None:
             yield Note("the spec names no cases, so the grader goes untried", "warning")

@@ -33,7 +33,7 @@ class RunsReport:
 
     def to_json(self) -> dict[str, Any]:
         """Return the `rftctl.runs/1` document."""
-        return {"document": "rftctl.runs/1", "runs": [asdict(run) for run in self.runs]}
+        return {"schema": "rftctl.runs/1", "runs": [asdict(run) for run in self.runs]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class RunDetails:
     def to_json(self) -> dict[str, Any]:
         """Return the `rftctl.run-details/1` document."""
         return {
-            "document": "rftctl.run-details/1",
+            "schema": "rftctl.run-details/1",
             "run": asdict(self.run),
             "entries": list(self.entries),
             "curve": self.curve.to_json(),

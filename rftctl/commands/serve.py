@@ -37,9 +37,9 @@ def serve_home(home: Home, *, port: int, token_file: Path | None, say: Callable[
 
     token = secrets.token_urlsafe(32) if token_file is None else _read_token(token_file)
 
-    def ready(address: str) -> None:
-        say(f"serving the fine-tuning API on {address}/v1; Ctrl-C ends it, jobs go on")
-        say(f"export OPENAI_BASE_URL={address}/v1")
+    def ready(base_url: str, _: str) -> None:
+        say(f"serving the fine-tuning API on {base_url}; Ctrl-C ends it, jobs go on")
+        say(f"export OPENAI_BASE_URL={base_url}")
         say(f"export OPENAI_API_KEY={token if token_file is None else f'$(cat {token_file})'}")
 
     serve(home.service, port=port, token=token, on_ready=ready)

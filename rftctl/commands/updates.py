@@ -46,10 +46,10 @@ class CurveUpdate:
     cost: CostEstimate
 
     def to_json(self) -> dict[str, Any]:
-        """Return the `rftctl.watch/1` document."""
+        """Return the document `rftctl.watch/1`."""
         failure = self.job.failure
         return {
-            "document": "rftctl.watch/1",
+            "schema": "rftctl.watch/1",
             "run_id": self.run.run_id,
             "job_id": self.job.id,
             "status": self.job.status,

@@ -42,5 +42,8 @@ GRADER_CODES: dict[str, str] = {
     "RFT361": "A lambda grader needs the ARN of a Lambda function.",
     "RFT362": "A header of an endpoint grader looks like a secret; everyone who reads the spec has it.",
     "RFT370": "The same key stands in an outdated or alternative spelling; use the documented one.",
+    "RFT380": "A line of a cases file is not a case.",
+    "RFT381": "A case names a line that the training file does not have.",
+    "RFT382": "A cases file holds no case.",
 }
 """Finding code -> what it means."""

@@ -70,7 +70,7 @@ class Terminal:
         if self.as_json:
             self.document(
                 {
-                    "document": "rftctl.error/1",
+                    "schema": "rftctl.error/1",
                     "exit_code": int(error.exit_code),
                     "kind": type(error).__name__,
                     "message": error.message,

@@ -64,7 +64,7 @@ def _grading(report: GradeReport, terminal: Terminal, brief: bool) -> list[Rende
     parts: list[RenderableType] = []
     missed = [r for r in report.results if r.passed is False or (r.reward is None and r.passed is not True)]
     if missed:
-        table = _table("line", "reward", "expected", "what happened")
+        table = _table("line", "reward", "expected", "what happened, or the output")
         for result in missed[:20]:
             what = "; ".join(f"{k}: {v}" for k, v in result.details.items()) or "missed"
             table.add_row(
@@ -126,9 +126,7 @@ def _watched(report: WatchReport, terminal: Terminal, brief: bool) -> list[Rende
 
 
 def _evaluated(report: EvaluationReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
-    table = _table(
-        "model", "held-out reward", "95 % interval", "parseable", "reward if parseable", "truncated"
-    )
+    table = _table("held-out", "reward", "95 % interval", "parseable", "if parseable", "truncated")
     for model in report.models:
         table.add_row(
             one_line(_short(model, report), limit=24),
@@ -248,17 +246,20 @@ _SHOW: dict[str, Callable[..., list[RenderableType]]] = {
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+        table.add_column(
+            column, justify="left" if number == 0 else "right", overflow="fold", no_wrap=number > 0
+        )
     return table
 
 
 def _short(model: ModelReport, report: EvaluationReport) -> str:
-    """Name a model in a narrow column: the base by its name, a checkpoint by its step."""
+    """Name a model in a narrow column: the base by its name, a tuned one by what follows its base's."""
     if model is report.models[0]:
-        return model.name
-    return "tuned, " + model.name.rsplit(":", 1)[-1] if ":" in model.name else model.name
+        return f"base {model.name}"
+    tail = [part for part in model.name.split(":") if part][-1]
+    return f"tuned {tail}"
 
 
 def _number(value: float | None) -> str:

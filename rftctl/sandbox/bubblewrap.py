@@ -42,7 +42,9 @@ def scratch_folders(n_slots: int) -> list[str]:
     return [f"{_SCRATCH}/{slot}" for slot in range(n_slots)]
 
 
-def wrap_command(program: str, command: list[str], visible: list[str], n_slots: int, disk_bytes: int) -> list[str]:
+def wrap_command(
+    program: str, command: list[str], visible: list[str], n_slots: int, disk_bytes: int
+) -> list[str]:
     """Put a command into namespaces where only `visible` paths exist.
 
     Args:

@@ -16,7 +16,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from rftctl.sandbox.frames import OUT_OF_MEMORY, pack_answer
+from rftctl.sandbox.frames import MAX_NAMES, OUT_OF_MEMORY, pack_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,11 +33,15 @@ def answer_call(source: bytes, call: bytes) -> bytes:
 
 def answer_scan(source: bytes, _: bytes) -> bytes:
     """Compile the source; reply `bad_value` with the modules it imports, or an error with its line."""
-    return _guarded(lambda: pack_answer(b"v", 0.0, " ".join(_imports(source)).encode()))
+    return _guarded(lambda: _list_names(_imports(source)))
 
 
 def answer_check(source: bytes, _: bytes) -> bytes:
-    """Run the module body; reply 0.0, or `bad_value` when it defines no usable `grade`."""
+    """Run the module body and look `grade` up.
+
+    Replies `bad_value` with the modules that were loaded on the way, `runtime_error` with the reason when
+    there is no usable `grade`, and 0.0 when the body failed otherwise: a call will say how.
+    """
     return _guarded(lambda: _check(source))
 
 
@@ -51,11 +55,20 @@ def _guarded(work: Callable[[], bytes]) -> bytes:
 
 
 def _check(source: bytes) -> bytes:
+    known = set(sys.modules)
     try:
         _find_grade(_load(source))
-    except UnusableGraderError as error:
-        return pack_answer(b"v", 0.0, str(error).encode())
-    return pack_answer(b"o", 0.0)
+    except UnusableGraderError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever the module body raises, every call will raise and report
+        return pack_answer(b"o", 0.0)
+    return _list_names([name for name in list(sys.modules) if name not in known and name != MODULE_NAME])
+
+
+def _list_names(names: list[str]) -> bytes:
+    return pack_answer(
+        b"v", 0.0, " ".join(name for name in names if name.isascii()).encode(), limit=MAX_NAMES
+    )
 
 
 def _graded(source: bytes, call: bytes) -> object:
@@ -144,7 +157,7 @@ def _imports(source: bytes) -> list[str]:
             names.update(dict.fromkeys(alias.name for alias in node.names))
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names[node.module] = None
-    return [name for name in names if name.isascii()]
+    return list(names)
 
 
 def freeze_memory() -> None:

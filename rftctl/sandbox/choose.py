@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rftctl.errors import NotOfferedError, UsageError
 from rftctl.sandbox.bubblewrap import find_bubblewrap, scratch_folders, wrap_command
+from rftctl.sandbox.channel import Launch
 from rftctl.sandbox.docker import READABLE, container_command, find_engine
 from rftctl.sandbox.landlock import abi_version
 from rftctl.sandbox.launch import (
@@ -21,9 +22,9 @@ from rftctl.sandbox.launch import (
     worker_command,
     worker_environment,
 )
-from rftctl.sandbox.level import Limits, ProbeResult, SandboxLevel
+from rftctl.sandbox.level import DEFAULT_LIMITS, Limits, ProbeResult, SandboxLevel
 from rftctl.sandbox.probe import self_test, starts
-from rftctl.sandbox.process import GraderProcess, Launch
+from rftctl.sandbox.process import GraderProcess
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +84,7 @@ class Sandbox:
 
 
 def choose_sandbox(
-    request: str = "auto", *, limits: Limits = Limits(), allow_unsafe: bool = False
+    request: str = "auto", *, limits: Limits = DEFAULT_LIMITS, allow_unsafe: bool = False
 ) -> Sandbox:
     """Give the sandbox asked for, or with `auto` the strongest that works here.
 
@@ -120,7 +121,9 @@ def probe_levels() -> list[ProbeResult]:
 def probe(level: SandboxLevel) -> ProbeResult:
     """Try a level out, once a process: what a security module allows may change between two."""
     if sys.platform == "win32":
-        return ProbeResult(level, works=False, parts="", reason="Windows has no process limits", remedy=_USE_WSL)
+        return ProbeResult(
+            level, works=False, parts="", reason="Windows has no process limits", remedy=_USE_WSL
+        )
     try:
         launch = make_launch(level, Limits())
     except NotOfferedError as error:

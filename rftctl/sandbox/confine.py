@@ -57,7 +57,9 @@ def confine_worker(
     guard = landlock.abi_version() < _TRUNCATE_ABI
     scratch = [[slot] if slot else [] for slot in slots]
     rulesets = tuple(landlock.make_ruleset(readable, writable) for writable in scratch)
-    landlock.restrict(landlock.make_ruleset(readable, [folder for writable in scratch for folder in writable]))
+    landlock.restrict(
+        landlock.make_ruleset(readable, [folder for writable in scratch for folder in writable])
+    )
     program = seccomp.build_filter(guard_truncation=guard)
     seccomp.install(seccomp.build_filter(for_worker=True, guard_truncation=guard))
     return Confinement(rulesets, program, time_s, file_bytes)

@@ -65,4 +65,16 @@ def container_command(client: str, n_slots: int, memory_bytes: int) -> list[str]
     image = os.environ.get(IMAGE_VARIABLE, DEFAULT_IMAGE)
     python = ["python3", "-S", "-s", "-P", "-B", "-c", BOOT, _MOUNT_POINT]
     inside = ["--user", "65534:65534", "--mount", mount, *environment, "--workdir", "/", "--init"]
-    return [client, "run", "--rm", "--interactive", *closing, *limits, *inside, "--entrypoint", "", image, *python]
+    return [
+        client,
+        "run",
+        "--rm",
+        "--interactive",
+        *closing,
+        *limits,
+        *inside,
+        "--entrypoint",
+        "",
+        image,
+        *python,
+    ]

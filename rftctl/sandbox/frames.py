@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import os
 import struct
+from typing import TYPE_CHECKING
 
-from rftctl.sandbox.level import Status
+if TYPE_CHECKING:
+    from rftctl.sandbox.level import Status
 
 READY = b"R"
 """Written by the child once it is confined, before any untrusted code runs."""
 
 MAX_DETAIL = 400
 """Bytes of error text a call may send back."""
+
+MAX_NAMES = 32_000
+"""Bytes of module names a child may send back while a grader is prepared; well below a pipe's capacity."""
 
 START_INDEX = 0xFFFFFFFF
 """The index under which a worker reports that it is ready, or why its grader cannot be used."""
@@ -42,7 +47,8 @@ _LETTERS: dict[bytes, Status] = {b"o": "ok", b"e": "runtime_error", b"m": "memor
 OUT_OF_MEMORY = _HEADER.pack(b"m", 0.0)
 """A ready-made reply, since a child without memory cannot build one."""
 
-MAX_REPLY = len(READY) + _HEADER.size + MAX_DETAIL
+MAX_REPLY = len(READY) + _HEADER.size + MAX_NAMES
+"""Bytes worth reading of what a child sent."""
 
 
 def read_exactly(fd: int, size: int) -> bytes:
@@ -75,14 +81,14 @@ def write_frame(fd: int, payload: bytes) -> None:
     write_all(fd, _LENGTH.pack(len(payload)) + payload)
 
 
-def pack_answer(letter: bytes, value: float, detail: bytes = b"") -> bytes:
+def pack_answer(letter: bytes, value: float, detail: bytes = b"", *, limit: int = MAX_DETAIL) -> bytes:
     """Make the reply of a call in the child."""
-    return _HEADER.pack(letter, value) + detail[:MAX_DETAIL]
+    return _HEADER.pack(letter, value) + detail[:limit]
 
 
-def unpack_answer(data: bytes) -> tuple[Status, float, bytes] | None:
+def unpack_answer(data: bytes, *, limit: int = MAX_DETAIL) -> tuple[Status, float, bytes] | None:
     """Read what a child sent after `READY`; None when it is not a reply of the agreed form."""
-    if not _HEADER.size <= len(data) <= _HEADER.size + MAX_DETAIL:
+    if not _HEADER.size <= len(data) <= _HEADER.size + limit:
         return None
     letter, value = _HEADER.unpack_from(data)
     status, detail = _LETTERS.get(letter), data[_HEADER.size :]

@@ -27,7 +27,7 @@ _READ = _READ_FILE | _READ_DIR
 _WRITE = _WRITE_FILE | (1 << 4) | (1 << 5) | (1 << 7) | (1 << 8) | (1 << 13) | _TRUNCATE
 _FILE_RIGHTS = _READ_FILE | _WRITE_FILE | _TRUNCATE
 
-# ABI -> the file-system rights it knows: all of a file's and folder's, then refer, truncate, ioctl on devices.
+# ABI -> the file-system rights it knows: of files and folders, then refer, truncate, ioctl on devices.
 _KNOWN_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 _NET_ABI, _SCOPE_ABI = 4, 6
 _NET_RIGHTS = 0b11  # bind and connect of TCP

@@ -13,9 +13,7 @@ from typing import Literal
 MIB = 2**20
 GIB = 2**30
 
-Status = Literal[
-    "ok", "runtime_error", "timeout", "memory", "bad_value", "killed", "server_error", "forged"
-]
+Status = Literal["ok", "runtime_error", "timeout", "memory", "bad_value", "killed", "server_error", "forged"]
 
 
 class SandboxLevel(StrEnum):
@@ -45,6 +43,8 @@ class Limits:
     memory_bytes: int = 2 * GIB
     disk_bytes: int = 64 * MIB
 
+
+DEFAULT_LIMITS = Limits()
 
 FIDELITY = Limits(time_s=120.0, memory_bytes=2 * GIB, disk_bytes=1 * GIB)
 """The hosted platform's own limits."""

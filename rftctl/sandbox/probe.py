@@ -14,9 +14,16 @@ from rftctl.errors import NotOfferedError
 from rftctl.sandbox.process import GraderProcess
 
 if TYPE_CHECKING:
-    from rftctl.sandbox.process import Launch
+    from rftctl.sandbox.channel import Launch
 
-_ACTS = ("read a file", "write a file", "open a socket", "start a process", "signal its parent", "see the key")
+_ACTS = (
+    "read a file",
+    "write a file",
+    "open a socket",
+    "start a process",
+    "signal its parent",
+    "see the key",
+)
 
 _SOURCE = """
 import os, socket

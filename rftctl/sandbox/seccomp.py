@@ -1,7 +1,7 @@
 """A seccomp filter as raw BPF: which system calls confined code may make.
 
 In: the machine's architecture. Out: a filter program, loaded by `install`.
-Everything not listed is refused with EPERM; calls a libc merely tries first get ENOSYS, so that it falls back.
+What is not listed is refused with EPERM; calls a libc merely tries first get ENOSYS, so it falls back.
 Numbers: the kernel's unistd tables, x86-64 / aarch64, "-" where the architecture lacks the call.
 """
 
@@ -67,7 +67,14 @@ _NR_OFFSET, _ARCH_OFFSET, _ARGS_OFFSET = 0, 4, 16
 
 _CLONE_THREAD = 0x10000
 _CLONE_NAMESPACES = 0x7E020080
-_SAFE_IOCTLS = (0x5401, 0x5413, 0x5421, 0x541B, 0x5450, 0x5451)  # isatty, window size, nonblock, FIONREAD, cloexec
+_SAFE_IOCTLS = (
+    0x5401,
+    0x5413,
+    0x5421,
+    0x541B,
+    0x5450,
+    0x5451,
+)  # isatty, window size, nonblock, FIONREAD, cloexec
 _SAFE_PRCTLS = (3, 15, 16, 0x53564D41)  # get dumpable, set and get name, name a mapping
 _SIGNALLING_FCNTLS = (8, 10, 15, 1024, 1026)  # owner, signal, owner_ex, lease, notify: all make signals
 _AF_UNIX, _SOCK_STREAM, _SOCK_TYPE_MASK = 1, 1, 0xF
@@ -79,7 +86,6 @@ _Instruction = tuple[int, int, int, int]
 
 class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
-
 
 
 def build_filter(*, for_worker: bool = False, guard_truncation: bool = False) -> bytes:

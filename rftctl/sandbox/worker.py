@@ -9,12 +9,12 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import resource
 import select
 import signal
 import site
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ from rftctl.sandbox.child import answer_call, answer_check, answer_scan, freeze_
 from rftctl.sandbox.confine import confine_child, confine_worker, memory_ceiling
 from rftctl.sandbox.frames import (
     IMPORT_TIMEOUT_S,
+    MAX_DETAIL,
+    MAX_NAMES,
     MAX_REPLY,
     READY,
     START_INDEX,
@@ -35,6 +37,7 @@ from rftctl.sandbox.privileges import die_with_parent
 from rftctl.sandbox.scratch import has_too_many_files, wipe
 
 if TYPE_CHECKING:
+    import resource
     from collections.abc import Callable
 
     from rftctl.sandbox.level import Status
@@ -89,17 +92,19 @@ class Worker:
         """Compile, import and check the grader in children; importing for good happens here.
 
         Returns:
-            `ok`, or why no call can ever work: `bad_value` for source that does not compile or has no `grade`.
+            `ok`, or why no call can ever work: it does not compile, has no `grade`, or takes too much.
         """
-        scan = self._run(answer_scan)
-        if scan.status != "bad_value":
-            return replace(scan, status="bad_value") if scan.status == "runtime_error" else scan
-        _import_all(scan.detail.decode("ascii", "replace").split())
+        outcome = self._run(answer_scan)
+        if outcome.status == "bad_value":
+            _import_all(outcome.detail)
+            outcome = self._run(answer_check)
+        if outcome.status == "bad_value":
+            # What its packages put off importing until they were used, such as most of pydantic.
+            _import_all(outcome.detail)
+            outcome = replace(outcome, status="ok", detail=b"")
         freeze_memory()
         self._ceiling = memory_ceiling(self._read_statm(), self._memory_bytes)
-        check = self._run(answer_check)
-        # A module body that fails otherwise says so at every call, in its own words.
-        return check if check.status in ("bad_value", "server_error") else replace(check, status="ok")
+        return outcome
 
     def serve(self, requests: int, results: int) -> None:
         """Answer calls until the parent closes its side."""
@@ -222,7 +227,8 @@ class Worker:
             if usage.ru_maxrss * 1024 >= _NEARLY_ALL * self._memory_bytes:
                 return "memory", 0.0, self._out_of_memory()
             return "killed", 0.0, f"the grader ended without an answer, {_how(exit_code)}".encode()
-        answer = unpack_answer(data[len(READY) :])
+        limit = MAX_NAMES if call.index == START_INDEX else MAX_DETAIL
+        answer = unpack_answer(data[len(READY) :], limit=limit)
         if answer is None:
             return "forged", 0.0, b"the grader wrote to the channel of its answer"
         return (answer[0], 0.0, self._out_of_memory()) if answer[0] == "memory" else answer
@@ -263,13 +269,12 @@ def main() -> None:
         worker.stop()
 
 
-def _import_all(names: list[str]) -> None:
+def _import_all(names: bytes) -> None:
     signal.alarm(IMPORT_TIMEOUT_S)
-    for name in names:
-        try:
+    for name in names.decode("ascii", "replace").split():
+        # A module that fails here fails again in the call that imports it, which says so.
+        with suppress(Exception, SystemExit):
             importlib.import_module(name)
-        except (Exception, SystemExit):  # noqa: BLE001 - the call that imports it will say what is wrong
-            continue
     signal.alarm(0)
 
 

@@ -63,7 +63,7 @@ class ChatRequest(BaseModel):
     tool_choice: Literal["auto", "none"] | None = None
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     stop: _Text | Annotated[list[_Text], Field(max_length=4)] | None = None
-    reasoning_effort: Literal["default", "none", "minimal", "low", "medium", "high"] | None = None
+    reasoning_effort: Literal["default", "low", "medium", "high"] | None = None
     stream: Literal[False] | None = None
     stream_options: None = None
     logprobs: Literal[False] | None = None

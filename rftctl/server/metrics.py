@@ -8,6 +8,7 @@ Source of the names: the RFT guide's example event ("from a real job").
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rftctl.graders.base import ERROR_FLAGS, TokenUsage
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from rftctl.engine.progress import GraderReport, SplitReport, StepReport
 
+_ALWAYS_TOLD = frozenset({"other_error", "sample_parse_error", "invalid_variable_error"})
 GraderTokens = dict[tuple[str, str], TokenUsage]
 """(model, split) -> tokens its model graders spent in a step; split is `train` or `valid`."""
 
@@ -32,8 +34,13 @@ def step_message(report: StepReport) -> str:
     return message
 
 
-def step_data(report: StepReport, tokens: GraderTokens) -> dict[str, Any]:
-    """Make the `data` of a step's metrics event."""
+def step_data(report: StepReport, tokens: GraderTokens, types: Mapping[str, str]) -> dict[str, Any]:
+    """Make the `data` of a step's metrics event.
+
+    Args:
+        types: grader name -> type, for graders whose report does not say it (those inside a multi).
+    """
+    report = _typed(report, types)
     return {
         "step": report.step,
         "total_steps": report.total_steps,
@@ -102,7 +109,7 @@ def _usage(report: StepReport) -> dict[str, Any]:
 def _errors_of(name: str, pair: Mapping[str, GraderReport]) -> dict[str, Any]:
     errors: dict[str, Any] = {"name": name, "type": _type_of(pair)}
     for split, grader in pair.items():
-        for flag in ERROR_FLAGS:
+        for flag in (flag for flag in ERROR_FLAGS if flag in _ALWAYS_TOLD or flag in grader.error_counts):
             count = grader.error_counts.get(flag, 0)
             errors[f"{split}_{flag}_count"] = count
             errors[f"{split}_{flag}_mean"] = count / grader.n_graded if grader.n_graded else 0.0
@@ -167,6 +174,15 @@ def _token_usage(tokens: GraderTokens) -> dict[str, dict[str, int]]:
             }
         )
     return usage
+
+
+def _typed(report: StepReport, types: Mapping[str, str]) -> StepReport:
+    def typed(split: SplitReport) -> SplitReport:
+        graders = (replace(each, type=each.type or types.get(each.name, "")) for each in split.graders)
+        return replace(split, graders=tuple(graders))
+
+    valid = None if report.valid is None else typed(report.valid)
+    return replace(report, train=typed(report.train), valid=valid)
 
 
 def _splits(report: StepReport) -> dict[str, SplitReport]:

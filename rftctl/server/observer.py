@@ -48,7 +48,10 @@ class StoreObserver:
         self._job = job
         self._asked_to_stop = asked_to_stop
         self._tokens: GraderTokens = {}
+        grader = job.reinforcement["grader"]
+        self._types = {name: str(part.get("type")) for name, part in (grader.get("graders") or {}).items()}
         usage = job.detail.get("usage") or {}
+        self._cpu_s = float(job.detail.get("cpu_s") or 0.0)
         self._training_s = float(usage.get("training_s") or 0.0)
         self._spent: dict[str, int] = dict(usage.get("model_grader_tokens") or {})
 
@@ -80,12 +83,17 @@ class StoreObserver:
     def on_step(self, report: StepReport) -> None:
         """Store a step's metrics."""
         put_metrics(
-            self._store, self._job.id, report.step, step_message(report), step_data(report, self._tokens)
+            self._store,
+            self._job.id,
+            report.step,
+            step_message(report),
+            step_data(report, self._tokens, self._types),
         )
         self._tokens = {}
         self._training_s += report.full_iteration_s
+        self._cpu_s += report.cpu_s
         usage = {"training_s": round(self._training_s, 3), "model_grader_tokens": self._spent}
-        detail = {"usage": usage, "cpu_s": report.cpu_s, "peak_rss_bytes": report.peak_rss_bytes}
+        detail = {"usage": usage, "cpu_s": round(self._cpu_s, 3), "peak_rss_bytes": report.peak_rss_bytes}
         update_job(self._store, self._job.id, detail=detail)
 
     def on_checkpoint(self, ref: CheckpointRef, report: StepReport | None) -> None:

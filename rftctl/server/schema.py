@@ -150,12 +150,18 @@ def _param(location: tuple[int | str, ...], body: Any) -> str:
     # Pydantic puts names of union branches between the keys; only what stands in the body is a place.
     names: list[str] = []
     for index, part in enumerate(location):
-        if (isinstance(body, dict) and part in body) or (isinstance(body, list) and isinstance(part, int) and part < len(body)):
+        if _holds(body, part):
             body = body[part]
         elif not isinstance(body, dict) or index + 1 < len(location):
             continue
         names.append(str(part))
     return ".".join(names)
+
+
+def _holds(body: Any, part: int | str) -> bool:
+    if isinstance(body, list):
+        return isinstance(part, int) and part < len(body)
+    return isinstance(body, dict) and part in body
 
 
 def _no_constant(name: str) -> NoReturn:

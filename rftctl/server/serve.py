@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rftctl.errors import UsageError
@@ -47,7 +48,8 @@ def serve(
         server = _server(home, token, _hosts(address, bound))
         if on_ready is not None:
             on_ready(f"http://{_in_url(address)}:{bound}/v1", token)
-        server.run(sockets=[listener])
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
     finally:
         listener.close()
 
@@ -62,6 +64,7 @@ def _server(home: Path, token: str, hosts: frozenset[str]) -> uvicorn.Server:
         log_level="warning",
         access_log=False,
         server_header=False,
+        limit_concurrency=512,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
         ws="none",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,8 @@ class Store:
             self._prepare()
 
     def _prepare(self) -> None:
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        self._use_wal()
+        for pragma in ("synchronous = FULL", "foreign_keys = ON"):
             self._connection.execute(f"PRAGMA {pragma}")
         if self._version() == 0:
             with self.writing() as connection:
@@ -90,9 +92,21 @@ class Store:
         owner = self._connection.execute("PRAGMA application_id").fetchone()[0]
         if owner != APPLICATION_ID or self._version() != SCHEMA_VERSION:
             raise StorageError(
-                f"service store '{self.home}' has format {self._version()}, and this rftctl knows {SCHEMA_VERSION}",
+                f"service store '{self.home}' has format {self._version()}, not {SCHEMA_VERSION}",
                 "install the newer rftctl, or move that folder away",
             )
+
+    def _use_wal(self) -> None:
+        # The switch itself does not wait for a lock, so processes that open a new store at once must ask again.
+        deadline = time.monotonic() + BUSY_TIMEOUT_S
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def _version(self) -> int:
         return int(self._connection.execute("PRAGMA user_version").fetchone()[0])

@@ -19,6 +19,7 @@ from rftctl.server.names import Weights, as_reference, find_weights, model_cache
 from rftctl.server.observer import StoreObserver
 from rftctl.server.refusal import with_hint
 from rftctl.server.results import result_csv
+from rftctl.text import plural
 
 if TYPE_CHECKING:
     import threading
@@ -58,6 +59,8 @@ def prepare(store: Store, job: JobRow) -> Prepared:
         settings={"hyperparameters": _hyperparameters(job, settings), "engine": asdict(settings)},
         total_steps=settings.total_steps(len(train)),
     )
+    rows = [plural(len(split), f"{name} row") for split, name in ((train, "training"), (valid, "validation"))]
+    add_message(store, job.id, f"files are valid: {rows[0]}, {rows[1]}")
     return Prepared(train, valid, _grader(store, job), settings, job.reinforcement.get("tools"))
 
 
@@ -69,6 +72,7 @@ def train(store: Store, job_id: str, prepared: Prepared, asked_to_stop: threadin
     observer = StoreObserver(store, job, asked_to_stop)
     resume = _last_state(store, job_id)
     observer.begin(0 if resume is None else resume.step)
+    add_message(store, job_id, "fine-tuning job started")
     backend = _backend(store, job)
     outcome = run_loop(
         prepared.settings,
@@ -85,14 +89,16 @@ def train(store: Store, job_id: str, prepared: Prepared, asked_to_stop: threadin
 
 
 def _settle(store: Store, job_id: str, outcome: Outcome) -> None:
-    changes: dict[str, Any] = {"trained_tokens": outcome.trained_tokens, "wish": "continue"}
+    job = need_job(store, job_id)
+    trained_tokens = (job.trained_tokens or 0) + outcome.trained_tokens
+    changes: dict[str, Any] = {"trained_tokens": trained_tokens, "wish": "continue"}
     if outcome.ended_by is Wish.PAUSE:
         target, note = "paused", f"the job was paused after step {outcome.step}"
     elif outcome.ended_by is Wish.CANCEL:
         target, note = "cancelled", f"the job was cancelled after step {outcome.step}"
     else:
         target, note = "succeeded", "the job has successfully completed"
-        changes["fine_tuned_model"] = tuned_name(need_job(store, job_id))
+        changes["fine_tuned_model"] = tuned_name(job)
     if target != "paused":
         changes["result_file"] = _result_file(store, job_id)
     # Before the status moves: a reader that sees the end sees all of it.

