@@ -25,7 +25,6 @@ so a resumed run is the undisturbed one.
 from __future__ import annotations
 
 import random
-import time
 from dataclasses import dataclass, field
 from itertools import chain
 from statistics import fmean, pstdev
@@ -109,7 +108,9 @@ def run_loop(
     _refuse_what_is_not_offered(settings, backend)
     session = backend.open(
         settings.model,
-        lora=None if settings.lora_rank is None else LoraSettings(settings.lora_rank, 2.0 * settings.lora_rank),
+        lora=None
+        if settings.lora_rank is None
+        else LoraSettings(settings.lora_rank, 2.0 * settings.lora_rank),
         seed=settings.seed,
         resume=resume,
         needs_reference=settings.beta > 0,
@@ -289,7 +290,9 @@ class _Loop:
             [ours - base for ours, base in zip(sequence.sampler_logprobs, theirs, strict=True)]
             for sequence, theirs in zip(batch, reference, strict=True)
         ]
-        free = [g for row, fs in zip(gains, forced, strict=True) for g, f in zip(row, fs, strict=True) if not f]
+        free = [
+            g for row, fs in zip(gains, forced, strict=True) for g, f in zip(row, fs, strict=True) if not f
+        ]
         kl_mean = fmean(free) if free else 0.0
         weight = self.settings.beta / sum(map(len, gains))
         penalised = [

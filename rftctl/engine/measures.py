@@ -49,7 +49,9 @@ class Meter:
 
     def readings(self) -> dict[str, Any]:
         """Give the fields of a `StepReport` that come from clocks."""
-        phases = {f"{name}_s": float(self._phases[name]) for name in ("sampling", "grading", "training", "eval")}
+        phases = {
+            f"{name}_s": float(self._phases[name]) for name in ("sampling", "grading", "training", "eval")
+        }
         return {
             **phases,
             "full_iteration_s": time.perf_counter() - self._start_s,

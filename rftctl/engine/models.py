@@ -146,7 +146,8 @@ def _make_once(folder: Path, make: Callable[[Path], object]) -> None:
             partial.rename(folder)
     except OSError as error:
         raise StorageError(
-            f"model folder '{folder}' could not be written: {error}", "free some disk space or set RFTCTL_HOME"
+            f"model folder '{folder}' could not be written: {error}",
+            "free some disk space or set RFTCTL_HOME",
         ) from error
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _KNOWN_MARKERS = (("<think>", "</think>"), ("<thinking>", "</thinking>"), ("[THINK]", "[/THINK]"))
 
 BUDGET_SHARES = {"low": 0.25, "medium": 0.5, "high": 0.75}
-"""Share of `max_completion_tokens` the thinking part may take, by reasoning effort; `default` has no limit."""
+"""Share of `max_completion_tokens` the thinking part may take; effort `default` has no limit."""
 
 
 @dataclass(frozen=True, slots=True)

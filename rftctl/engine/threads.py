@@ -82,7 +82,7 @@ def _free_cores(n_cores: int) -> float:
     busy = psutil.cpu_percent(interval=_SAMPLE_S, percpu=True)
     mine = [share for cpu, share in enumerate(busy) if allowed is None or cpu in allowed]
     # Hyper-threads: free capacity scales from logical to physical cores.
-    return sum(100.0 - share for share in mine) / 100.0 * n_cores / max(1, len(mine))
+    return float(sum(100.0 - share for share in mine)) / 100.0 * n_cores / max(1, len(mine))
 
 
 def worker_environment(threads: int | None = None) -> dict[str, str]:

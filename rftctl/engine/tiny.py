@@ -17,7 +17,9 @@ _TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
     "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-_OPENING_TEMPLATE = _TEMPLATE.replace("assistant\n{% endif %}", "assistant\n<think>\n{# </think> #}{% endif %}")
+_OPENING_TEMPLATE = _TEMPLATE.replace(
+    "assistant\n{% endif %}", "assistant\n<think>\n{# </think> #}{% endif %}"
+)
 
 
 def build_tiny_model(folder: Path, seed: int = 0, *, thinks: bool = False) -> Path:
@@ -59,7 +61,7 @@ def build_tiny_model(folder: Path, seed: int = 0, *, thinks: bool = False) -> Pa
 
 def _byte_tokenizer(*, thinks: bool) -> Any:
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
+    import transformers
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE({symbol: i for i, symbol in enumerate(alphabet)}, []))
@@ -68,7 +70,8 @@ def _byte_tokenizer(*, thinks: bool) -> Any:
     tokenizer.add_special_tokens([AddedToken(name, special=True) for name in _SPECIALS])
     if thinks:
         tokenizer.add_tokens([AddedToken(name, special=False) for name in _MARKERS])
-    return PreTrainedTokenizerFast(
+    fast: Any = transformers.PreTrainedTokenizerFast
+    return fast(
         tokenizer_object=tokenizer,
         pad_token="<|pad|>",  # noqa: S106
         eos_token="<|im_end|>",  # noqa: S106

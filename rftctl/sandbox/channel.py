@@ -11,7 +11,6 @@ import os
 import select
 import signal
 import subprocess
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -64,16 +63,7 @@ class WorkerChannel:
     """
 
     def __init__(self, launch: Launch, source: str, n_parallel: int) -> None:
-        self._process = subprocess.Popen(
-            launch.command(n_parallel),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=launch.environment,
-            cwd="/",
-            bufsize=0,
-            start_new_session=True,
-        )
+        self._process = _spawn(launch.command(n_parallel), launch.environment)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._requests, self._results = self._process.stdin.fileno(), self._process.stdout.fileno()
@@ -139,11 +129,27 @@ class WorkerChannel:
     def _last_words(self) -> str:
         stream = self._process.stderr
         assert stream is not None
-        deadline = time.monotonic() + 1.0
-        if not select.select([stream], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        if not select.select([stream], [], [], 1.0)[0]:
             return ""
         words = stream.read(2000)
         return f": {one_line(words.decode('utf-8', 'replace'), limit=200)}" if words else ""
+
+
+def _spawn(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            env=environment,
+            cwd="/",
+            bufsize=0,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise WorkerDiedError(str(error)) from None
 
 
 def _checked(status: Status, value: float, seconds: float, detail: str) -> CallResult:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rftctl.errors import NotOfferedError, UsageError
 from rftctl.sandbox.bubblewrap import find_bubblewrap, scratch_folders, wrap_command
 from rftctl.sandbox.channel import Launch
-from rftctl.sandbox.docker import READABLE, container_command, find_engine
+from rftctl.sandbox.docker import READABLE, client_environment, container_command, find_engine
 from rftctl.sandbox.landlock import abi_version
 from rftctl.sandbox.launch import (
     readable_paths,
@@ -238,7 +238,7 @@ def _choose_docker(limits: Limits) -> Sandbox:
         parts=f"{os.path.basename(client)}, landlock, seccomp, limits",  # noqa: PTH119
         limits=limits,
         command=lambda n_slots: container_command(client, n_slots, limits.memory_bytes),
-        environment=dict(os.environ),
+        environment=client_environment(),
         slots=lambda n_slots: [None] * n_slots,
         settings={"readable": list(READABLE), "site_folders": None, "file_bytes": 0},
     )

@@ -51,6 +51,12 @@ def find_engine() -> str:
     return client
 
 
+def client_environment() -> dict[str, str]:
+    """Pick what the client needs to reach its engine, and no key."""
+    kept = ("PATH", "HOME", "XDG_RUNTIME_DIR")
+    return {name: value for name, value in os.environ.items() if name in kept or name.startswith("DOCKER_")}
+
+
 def container_command(client: str, n_slots: int, memory_bytes: int) -> list[str]:
     """Make the command line that starts a worker in a container without network, rights or a writable disk.
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     Call = tuple[dict[str, Any], dict[str, Any]]
 
 
+_MAX_PARALLEL = 64
+
+
 class GraderProcess:
     """A grader's worker; a call runs in a process of its own and leaves nothing behind.
 
@@ -38,7 +41,7 @@ class GraderProcess:
     def __init__(self, launch: Launch, source: str, n_parallel: int = 1) -> None:
         self._launch = launch
         self._source = source
-        self._n_parallel = max(1, n_parallel)
+        self._n_parallel = min(max(1, n_parallel), _MAX_PARALLEL)
         make_undumpable()
         try:
             self._channel: WorkerChannel | None = self._open()

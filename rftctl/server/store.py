@@ -97,7 +97,7 @@ class Store:
             )
 
     def _use_wal(self) -> None:
-        # The switch itself does not wait for a lock, so processes that open a new store at once must ask again.
+        # The switch does not wait for a lock: processes that open a new store at once must ask again.
         deadline = time.monotonic() + BUSY_TIMEOUT_S
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Write the rows of the citations sample: one case citation in one sentence, and its four parts.
+"""Write the rows of the citations sample: one case citation in one sentence, and its three parts.
 
 In: reporters-db and courts-db (pinned in PACKAGES), the tables and passages below, one seed.
 Out: train, validation, validation-quick and test rows as JSON Lines, and manifest.json.
@@ -222,18 +222,15 @@ STATUTES = (
 )  # fmt: skip
 MONTHS = ("January", "March", "May", "June", "August", "October", "December")
 
-PROMPT = """Extract the case citation from the text as JSON.
-
-Text: The motion was denied under Doe v. Roe, 61 Cal. 2d 402 (1964).
-JSON: {{"volume": "61", "reporter": "Cal. 2d", "page": "402", "year": "1964"}}
-
-Text: {text}
-JSON:"""
+INSTRUCTION = "Extract the case citation as JSON."
+# One worked example as earlier turns of the chat: a small model follows it far better than words.
+EXAMPLE_TEXT = "We follow Poe v. Moe, 208 F.2d 77, 81 (2d Cir. 1953)."
+EXAMPLE_ANSWER = '{"volume": "208", "reporter": "F.2d", "page": "77"}'
 
 
 @dataclass(frozen=True)
 class Citation:
-    """One case citation: its four parts as printed in the reporter's standard form, and the rest of it."""
+    """One case citation: volume, reporter and page as printed in the reporter's standard form, and the rest of it."""
 
     volume: str
     reporter: str
@@ -332,11 +329,14 @@ def build_rows(split: str, courts: dict[str, str], used: Used) -> list[dict[str,
 def row_of(text: str, tier: str, citation: Citation) -> dict[str, object]:
     """Lay out one row: the prompt, then the reference fields the grader reads."""
     return {
-        "messages": [{"role": "user", "content": PROMPT.format(text=text)}],
+        "messages": [
+            {"role": "user", "content": f"{INSTRUCTION}\n{EXAMPLE_TEXT}"},
+            {"role": "assistant", "content": EXAMPLE_ANSWER},
+            {"role": "user", "content": f"{INSTRUCTION}\n{text}"},
+        ],
         "volume": citation.volume,
         "reporter": citation.reporter,
         "page": citation.page,
-        "year": citation.year,
         "tier": tier,
     }
 

@@ -27,12 +27,18 @@ if TYPE_CHECKING:
 
 ATTENTION_NAME = "rftctl_shared_prefix"
 
+_PLAIN_SCORES = 2_000_000
+"""Up to this many scores a layer, plain matrix products beat the fused kernel, which keeps no scores but
+runs its backward pass four times slower on short sequences (measured on AVX-512); above, memory decides."""
+
 
 class Layout(Protocol):
     """Who sees whom in one forward pass."""
 
-    longest: int
-    """Most keys any token sees."""
+    @property
+    def longest(self) -> int:
+        """Most keys any token sees."""
+        ...
 
     def attend(self, layer: int, q_HND: Tensor, k_KND: Tensor, v_KND: Tensor, scale: float) -> Tensor:
         """Attend in one layer; returns (N, H, D)."""
@@ -68,7 +74,7 @@ def _refuse_other_attention(module: torch.nn.Module, extra: dict[str, Any], long
         unsupported.append(f"a sliding window of {window} tokens")
     if unsupported:
         raise NotOfferedError(
-            f"model layer '{type(module).__name__}' uses {unsupported[0]}, which this engine does not compute",
+            f"model layer '{type(module).__name__}' uses {unsupported[0]}, which is not supported",
             "choose a model with plain attention, such as smollm2-135m, Llama, Qwen2.5 or Qwen3",
         )
 
@@ -127,10 +133,14 @@ class TreeLayout:
         self.kept: dict[int, list[tuple[Tensor, Tensor]]] = {}
         self._keep = keep
         self._ancestors = [_ancestors(self.levels, depth) for depth in range(len(self.levels))]
-        self._masks = [self._mask(depth) for depth in range(len(self.levels))]
+        self._biases: list[Tensor] = []
 
     def attend(self, layer: int, q_HND: Tensor, k_KND: Tensor, v_KND: Tensor, scale: float) -> Tensor:
         """Attend level by level; returns (N, H, D)."""
+        if not self._biases:
+            # Query heads that share a key head become extra queries: keys are never repeated.
+            fold = q_HND.shape[0] // k_KND.shape[0]
+            self._biases = [self._bias(depth, fold, q_HND.dtype) for depth in range(len(self.levels))]
         padded = [(level.pad(k_KND), level.pad(v_KND)) for level in self.levels]
         if self._keep:
             self.kept[layer] = padded
@@ -138,7 +148,7 @@ class TreeLayout:
         for depth, level in enumerate(self.levels):
             k_nKLD = self._context([pair[0] for pair in padded], depth)
             v_nKLD = self._context([pair[1] for pair in padded], depth)
-            out = self._attend_level(level.pad(q_HND), k_nKLD, v_nKLD, self._masks[depth], scale)
+            out = self._attend_level(level.pad(q_HND) * scale, k_nKLD, v_nKLD, self._biases[depth])
             outs.append(level.unpad(out))
         return torch.cat(outs) if len(outs) > 1 else outs[0]
 
@@ -147,16 +157,19 @@ class TreeLayout:
         return torch.cat([*parts, own[depth]], dim=2) if parts else own[depth]
 
     @staticmethod
-    def _attend_level(q: Tensor, k: Tensor, v: Tensor, mask_TL: Tensor, scale: float) -> Tensor:
+    def _attend_level(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
         n, n_heads, width, size = q.shape
         n_kv = k.shape[1]
-        # Query heads that share a key head become extra queries: keys are never repeated.
         folded = q.reshape(n, n_kv, n_heads // n_kv * width, size)
-        mask = mask_TL.repeat(1, n_heads // n_kv, 1)[:, None]
-        out = functional.scaled_dot_product_attention(folded, k, v, attn_mask=mask, scale=scale)
+        if n_kv * bias.numel() <= _PLAIN_SCORES:
+            scores = torch.matmul(folded, k.transpose(2, 3)) + bias
+            out = torch.matmul(torch.softmax(scores, dim=-1, dtype=torch.float32).to(v.dtype), v)
+        else:
+            out = functional.scaled_dot_product_attention(folded, k, v, attn_mask=bias, scale=1.0)
         return out.reshape(n, n_heads, width, size).transpose(1, 2)
 
-    def _mask(self, depth: int) -> Tensor:
+    def _bias(self, depth: int, fold: int, dtype: torch.dtype) -> Tensor:
+        # 0 where a query may look, minus infinity elsewhere: (n, 1, fold * T, L).
         level = self.levels[depth]
         n, width = level.valid_nT.shape
         parts = [
@@ -164,7 +177,9 @@ class TreeLayout:
             for a, index in enumerate(self._ancestors[depth])
         ]
         causal = torch.ones(width, width, dtype=torch.bool, device=level.valid_nT.device).tril()
-        return torch.cat([*parts, causal.expand(n, width, width)], dim=2)
+        seen = torch.cat([*parts, causal.expand(n, width, width)], dim=2)
+        bias = torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, float("-inf"))
+        return bias.repeat(1, fold, 1)[:, None]
 
 
 def _ancestors(levels: Sequence[TreeLevel], depth: int) -> list[Tensor]:
@@ -181,7 +196,7 @@ def _ancestors(levels: Sequence[TreeLevel], depth: int) -> list[Tensor]:
 class _Shared:
     """One level of kept prompt keys during decoding, and how the live rows map onto its nodes."""
 
-    valid_nL: Tensor
+    valid: Tensor
     node_of_row: Tensor
     n_nodes: int = 0
     per_node: int = 0
@@ -210,9 +225,7 @@ class DecodeLayout:
         self._max_tokens = max_tokens
         self._shared = [
             _Shared(level.valid_nT, index.index_select(0, rows))
-            for level, index in zip(
-                prefill.levels, ancestors, strict=True
-            )
+            for level, index in zip(prefill.levels, ancestors, strict=True)
         ]
         self._own: dict[int, tuple[Tensor, Tensor]] = {}
         self.step = 0
@@ -240,16 +253,16 @@ class DecodeLayout:
             slots = nth * shared.per_node + torch.arange(self.n_rows, device=counts.device) - starts[nth]
             shared.slots = None if shared.n_nodes * shared.per_node == self.n_rows else slots
             self._forget_dead_nodes(depth, live=shared.node_of_row[starts])
-            valid = shared.valid_nL
+            valid = shared.valid
             shared.bias = None if bool(valid.all()) else torch.zeros_like(valid, dtype=torch.float32)
             if shared.bias is not None:
                 shared.bias.masked_fill_(~valid, float("-inf"))
 
     def _forget_dead_nodes(self, depth: int, live: Tensor) -> None:
         shared = self._shared[depth]
-        if len(live) == len(shared.valid_nL):
+        if len(live) == len(shared.valid):
             return
-        shared.valid_nL = shared.valid_nL.index_select(0, live)
+        shared.valid = shared.valid.index_select(0, live)
         shared.node_of_row = torch.searchsorted(live, shared.node_of_row)
         for pairs in self._kept.values():
             k, v = pairs[depth]
@@ -267,7 +280,7 @@ class DecodeLayout:
         ]
         scores.append(torch.matmul(q_RKQD, k_own.transpose(2, 3)))
         weights = torch.softmax(torch.cat(scores, dim=-1), dim=-1, dtype=torch.float32).to(q_RKQD.dtype)
-        parts = weights.split([part.shape[-1] for part in scores], dim=-1)
+        parts = torch.split(weights, [part.shape[-1] for part in scores], dim=-1)
         out = torch.matmul(parts[-1], v_own)
         for part, (_, v), shared in zip(parts, kept, self._shared, strict=False):
             out = out + _shared_values(part, v, shared)

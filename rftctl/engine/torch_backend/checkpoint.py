@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from safetensors import SafetensorError
@@ -19,17 +18,23 @@ from torch import nn
 
 from rftctl.engine.backend import CheckpointRef
 from rftctl.engine.torch_backend.lora import AdapterSet
+from rftctl.engine.torch_backend.network import quiet_bars
 from rftctl.errors import InvalidInputError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from torch import Tensor
 
     from rftctl.engine.torch_backend.network import Network
 
 MANIFEST = "rftctl.json"
-_ADAPTER, _ADAPTER_CONFIG, _MOMENTS = "adapter_model.safetensors", "adapter_config.json", "optimizer.safetensors"
+_ADAPTER, _ADAPTER_CONFIG, _MOMENTS = (
+    "adapter_model.safetensors",
+    "adapter_config.json",
+    "optimizer.safetensors",
+)
 _PEFT_PREFIX = "base_model.model."
 
 
@@ -78,18 +83,22 @@ def write(
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         if adapters is None:
-            network.model.save_pretrained(partial)
+            with quiet_bars():
+                network.model.save_pretrained(partial)
             network.tokenizer.save_pretrained(partial)
         else:
             _write_adapters(partial, adapters, manifest)
         if moments is not None:
-            save_file({name: value.detach().contiguous() for name, value in moments.items()}, partial / _MOMENTS)
+            save_file(
+                {name: value.detach().contiguous() for name, value in moments.items()}, partial / _MOMENTS
+            )
         (partial / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), "utf-8")
         _settle(partial, folder)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise StorageError(
-            f"checkpoint '{folder}' could not be written: {error}", "free some disk space, then resume the job"
+            f"checkpoint '{folder}' could not be written: {error}",
+            "free some disk space, then resume the job",
         ) from error
     return CheckpointRef(str(folder), manifest.step, manifest.has_optimizer)
 
@@ -120,7 +129,7 @@ def _write_adapters(folder: Path, adapters: AdapterSet, manifest: Manifest) -> N
         "bias": "none",
         "fan_in_fan_out": False,
         "inference_mode": True,
-        "target_modules": sorted({name.rpartition(".")[2] for name in adapters.a_rI}),
+        "target_modules": sorted({name.rpartition(".")[2] for name in adapters.a}),
     }
     (folder / _ADAPTER_CONFIG).write_text(json.dumps(config, indent=1), "utf-8")
 
@@ -133,19 +142,16 @@ def read_adapters(folder: Path, manifest: Manifest, network: Network) -> Adapter
     """
     try:
         tensors = load_file(folder / _ADAPTER, device=str(network.where.device))
-        a_rI, b_Or = (
-            {
-                name: nn.Parameter(tensors[f"{_PEFT_PREFIX}{name}.{which}.weight"])
-                for name in network.adapted
-            }
+        a, b = (
+            {name: nn.Parameter(tensors[f"{_PEFT_PREFIX}{name}.{which}.weight"]) for name in network.adapted}
             for which in ("lora_A", "lora_B")
         )
     except (OSError, SafetensorError, KeyError) as error:
         raise InvalidInputError(
             f"checkpoint '{folder}' does not fit model '{manifest.base_model}': {error}"
         ) from error
-    rank = next(iter(a_rI.values())).shape[0]
-    return AdapterSet(rank, manifest.alpha or float(rank), a_rI, b_Or)
+    rank = next(iter(a.values())).shape[0]
+    return AdapterSet(rank, manifest.alpha or float(rank), a, b)
 
 
 def read_moments(folder: Path) -> dict[str, Tensor]:

@@ -184,7 +184,9 @@ def _decode(network: Network, rows: list[_Row], writer: _Writer, streams: list[T
         states_RE = network.next_hidden(tokens_R, positions_R + step, layout)
 
 
-def _write_next(logits_RV: Tensor, uniforms_R: Tensor, rows: list[_Row], settings: SamplingSettings) -> Tensor:
+def _write_next(
+    logits_RV: Tensor, uniforms_R: Tensor, rows: list[_Row], settings: SamplingSettings
+) -> Tensor:
     tokens_R, logprobs_RV_at = _pick(logits_RV, uniforms_R, settings)
     forced = [None if row.done else row.must_write for row in rows]
     if any(token is not None for token in forced):

@@ -61,7 +61,7 @@ def packed(weight_OI: Tensor) -> Tensor | None:
     A decoding step reads every weight for a few rows: reordering on each call costs a third of it.
     """
     usable = weight_OI.device.type == "cpu" and weight_OI.dtype == torch.bfloat16
-    if not usable or not torch.backends.mkldnn.is_available():
+    if not usable:
         return None
     try:
         return torch.ops.mkldnn._reorder_linear_weight(weight_OI.detach())  # type: ignore[no-any-return]
@@ -76,12 +76,12 @@ def packed_linear(x: Tensor, packed_OI: Tensor, bias: Tensor | None) -> Tensor:
 
 @dataclass(slots=True)
 class AdapterSet:
-    """One adapter for every adapted layer, float32, by the layer's name in the model."""
+    """One adapter for every adapted layer, by its name in the model: `a` (r, I) and `b` (O, r), float32."""
 
     rank: int
     alpha: float
-    a_rI: dict[str, nn.Parameter]
-    b_Or: dict[str, nn.Parameter]
+    a: dict[str, nn.Parameter]
+    b: dict[str, nn.Parameter]
 
     @property
     def scale(self) -> float:
@@ -90,13 +90,13 @@ class AdapterSet:
 
     def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Yield (name, parameter) in a fixed order; names are `LAYER.lora_A` and `LAYER.lora_B`."""
-        for name in self.a_rI:
-            yield f"{name}.lora_A", self.a_rI[name]
-            yield f"{name}.lora_B", self.b_Or[name]
+        for name in self.a:
+            yield f"{name}.lora_A", self.a[name]
+            yield f"{name}.lora_B", self.b[name]
 
     def tensors(self) -> dict[str, tuple[Tensor, Tensor]]:
         """Matrices as the layers apply them, scale folded into B, with gradients."""
-        return {name: (self.a_rI[name], self.b_Or[name] * self.scale) for name in self.a_rI}
+        return {name: (self.a[name], self.b[name] * self.scale) for name in self.a}
 
     def frozen(self, dtype: torch.dtype) -> dict[str, tuple[Tensor, Tensor]]:
         """The same without gradients and cast once, for sampling."""
@@ -118,14 +118,14 @@ def adapt(model: nn.Module, skip: nn.Module | None) -> dict[str, AdaptedLinear]:
 def new_adapters(layers: Mapping[str, AdaptedLinear], settings: LoraSettings, seed: int) -> AdapterSet:
     """Make fresh adapters: A uniform as `nn.Linear` draws it, from `seed`; B zero."""
     generator = torch.Generator().manual_seed(seed)
-    a_rI, b_Or = {}, {}
+    a, b = {}, {}
     for name, layer in layers.items():
         n_out, n_in = layer.base.weight.shape
         bound = 1 / math.sqrt(n_in)
-        a = torch.empty(settings.rank, n_in).uniform_(-bound, bound, generator=generator)
-        a_rI[name] = nn.Parameter(a.to(layer.base.weight.device))
-        b_Or[name] = nn.Parameter(torch.zeros(n_out, settings.rank, device=layer.base.weight.device))
-    return AdapterSet(settings.rank, settings.alpha, a_rI, b_Or)
+        start = torch.empty(settings.rank, n_in).uniform_(-bound, bound, generator=generator)
+        a[name] = nn.Parameter(start.to(layer.base.weight.device))
+        b[name] = nn.Parameter(torch.zeros(n_out, settings.rank, device=layer.base.weight.device))
+    return AdapterSet(settings.rank, settings.alpha, a, b)
 
 
 def switch_to(

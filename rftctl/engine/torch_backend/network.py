@@ -7,6 +7,7 @@ Dimensions: N flat tokens, R live rows, V vocabulary, E hidden size.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from rftctl.engine.torch_backend.lora import adapt, packed, packed_linear
 from rftctl.errors import InvalidInputError, NotOfferedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -85,7 +86,9 @@ def plant(
         positions=list(chain.from_iterable(starts)),
         levels=levels,
         last_of_prompt=[end - 1 for end in _running_ends(n_common, rests)],
-        completion_start=[e - len(c) for e, c in zip(_running_ends(stop, completions), completions, strict=True)],
+        completion_start=[
+            e - len(c) for e, c in zip(_running_ends(stop, completions), completions, strict=True)
+        ],
     )
 
 
@@ -156,12 +159,17 @@ class Network:
         layout.step += 1
         return states
 
-    def logits(self, hidden_NE: Tensor) -> Tensor:
-        """Project hidden states onto the vocabulary, float32: (N, V)."""
+    def project(self, hidden_NE: Tensor) -> Tensor:
+        """Project hidden states onto the vocabulary, in the model's own dtype: (N, V)."""
         if self._packed_head is not None and not torch.is_grad_enabled():
-            return packed_linear(hidden_NE, self._packed_head, self._head.bias).float()
+            return packed_linear(hidden_NE, self._packed_head, self._head.bias)
         out: Tensor = self._head(hidden_NE)
-        return out.float()
+        return out
+
+    def logits(self, hidden_NE: Tensor) -> Tensor:
+        """Project hidden states onto the vocabulary, float32 and safe to overwrite: (N, V)."""
+        out = self.project(hidden_NE)
+        return out.clone() if out.dtype == torch.float32 else out.float()
 
     def _pack(self) -> Tensor | None:
         for layer in self.adapted.values():
@@ -186,21 +194,30 @@ def load_tokenizer(folder: Path) -> Any:
         raise InvalidInputError(f"model folder '{folder}' has no readable tokenizer: {error}") from error
 
 
-def _load_model(folder: Path, where: Device) -> Any:
-    bars_were_on = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
+@contextmanager
+def quiet_bars() -> Iterator[None]:
+    """Keep `transformers` from drawing progress bars into a worker's output."""
+    logging: Any = transformers_logging
+    were_on = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=where.dtype, attn_implementation=ATTENTION_NAME
-        )
+        yield
+    finally:
+        if were_on:
+            logging.enable_progress_bar()
+
+
+def _load_model(folder: Path, where: Device) -> Any:
+    try:
+        with quiet_bars():
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=where.dtype, attn_implementation=ATTENTION_NAME
+            )
     except (OSError, ValueError, KeyError) as error:
         raise InvalidInputError(
             f"model folder '{folder}' cannot be loaded: {error}",
             "it must hold config.json and *.safetensors of a causal language model",
         ) from error
-    finally:
-        if bars_were_on:
-            transformers_logging.enable_progress_bar()
     _refuse_other_models(model)
     return model.to(where.device).eval()
 

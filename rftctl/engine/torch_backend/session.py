@@ -148,7 +148,7 @@ class TorchSession(TorchPolicy):
             for work in _passes(sequences):
                 hidden_CE, targets_C, warmth_C = _completion_states(network, sequences, work)
                 parts = [
-                    _logprobs(network, hidden_CE[chunk], targets_C[chunk], warmth_C[chunk])
+                    _softmax(network.project(hidden_CE[chunk]), targets_C[chunk], warmth_C[chunk])[0]
                     for chunk in _chunks(len(targets_C))
                 ]
                 _file(found, sequences, work, torch.cat(parts))
@@ -166,7 +166,9 @@ class TorchSession(TorchPolicy):
             # Anew for every pass: backward frees the graph through the scaled matrices.
             switch_to(self.network.adapted, self._adapters.tensors() if self._adapters else None)
             hidden_CE, targets_C, warmth_C = _completion_states(self.network, batch, work)
-            loss, logprobs_C = self._backward(hidden_CE, targets_C, warmth_C, [batch[i] for i in work.indices])
+            loss, logprobs_C = self._backward(
+                hidden_CE, targets_C, warmth_C, [batch[i] for i in work.indices]
+            )
             total += loss
             n_tokens += hidden_CE.shape[0]
             _file(found, batch, work, logprobs_C)
@@ -185,11 +187,16 @@ class TorchSession(TorchPolicy):
         cut_CE = hidden_CE.detach().requires_grad_()
         total, found = 0.0, []
         for chunk in _chunks(len(targets_C)):
-            logprobs = _logprobs(self.network, cut_CE[chunk], targets_C[chunk], warmth_C[chunk])
-            loss = -(torch.exp(logprobs - sampler_C[chunk]) * advantage_C[chunk]).sum()
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += float(loss.detach())
-            found.append(logprobs.detach())
+            logits_CV = self.network.project(cut_CE[chunk])
+            logprobs, odds_CV = _softmax(logits_CV.detach(), targets_C[chunk], warmth_C[chunk])
+            loss_C = -torch.exp(logprobs - sampler_C[chunk]) * advantage_C[chunk]
+            # The loss of a token is also its own derivative by the log-probability; that one's by the
+            # logits is (one-hot - softmax) / temperature.
+            slope_C1 = (loss_C / warmth_C[chunk])[:, None]
+            gradient_CV = odds_CV.mul_(-slope_C1).scatter_add_(1, targets_C[chunk, None], slope_C1)
+            logits_CV.backward(gradient_CV.to(logits_CV.dtype))  # type: ignore[no-untyped-call]
+            total += float(loss_C.sum())
+            found.append(logprobs)
         hidden_CE.backward(cut_CE.grad)  # type: ignore[no-untyped-call]
         return total, torch.cat(found)
 
@@ -284,10 +291,15 @@ def _chunks(n: int) -> Iterator[slice]:
     return (slice(start, start + _LOGITS_AT_ONCE) for start in range(0, n, _LOGITS_AT_ONCE))
 
 
-def _logprobs(network: Network, hidden_CE: Tensor, targets_C: Tensor, warmth_C: Tensor) -> Tensor:
-    logits_CV = network.logits(hidden_CE) / warmth_C[:, None]
-    chosen_C = logits_CV.gather(1, targets_C[:, None]).squeeze(1)
-    return chosen_C - logits_CV.logsumexp(-1)
+def _softmax(logits_CV: Tensor, targets_C: Tensor, warmth_C: Tensor) -> tuple[Tensor, Tensor]:
+    """Give the tempered log-probability of each target, and the whole tempered distribution, float32."""
+    # One copy, then in place: each pass over the vocabulary costs as much as its arithmetic.
+    odds_CV = torch.div(logits_CV, warmth_C[:, None])
+    odds_CV.sub_(odds_CV.amax(-1, keepdim=True))
+    chosen_C = odds_CV.gather(1, targets_C[:, None]).squeeze(1)
+    odds_CV.exp_()
+    total_C = odds_CV.sum(-1)
+    return chosen_C - total_C.log(), odds_CV.div_(total_C[:, None])
 
 
 def _file(
