@@ -49,8 +49,8 @@ class CostEstimate:
         return f"${self.low_usd:,.2f} to ${self.high_usd:,.2f}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the estimate as a plain dict."""
-        return asdict(self)
+        """Return the document `rftctl.cost/1`."""
+        return {"schema": "rftctl.cost/1", **asdict(self)}
 
 
 def total_steps(spec: RunSpec, n_examples: int) -> int:

@@ -51,8 +51,8 @@ def exit_table() -> str:
 def refreshed(text: str) -> str:
     """Return the README with its generated parts made anew."""
     for name, table in (("spec", spec_table()), ("exit codes", exit_table())):
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
-        text, count = pattern.subn(lambda m, table=table: m.group(1) + table + m.group(2), text)
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        text, count = pattern.subn(lambda m, table=table: f"{m.group(1)}{table}\n{m.group(2)}", text)
         if count != 1:
             raise SystemExit(f"README.md: the marks of '{name}' are missing")
     return text

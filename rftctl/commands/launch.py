@@ -219,7 +219,7 @@ def _settle(run: Run, ledger: Ledger, provider: Provider) -> Command[LaunchRepor
         yield Note(f"this spec is run {run.run_id} already; --again makes a new one")
         return LaunchReport(ledger.run(run.run_id), job, is_new=False)
     sent = ledger.newest(run.run_id, "sending")
-    if sent is None:
+    if sent is None or run.state == "refused":
         yield Note(f"run {run.run_id} had not been sent yet; going on with it")
         return None
     yield Note(f"run {run.run_id} was sent and never confirmed; looking for its job at {provider.name}")
@@ -272,9 +272,13 @@ def _send(run: Run, spec_file: SpecFile, ledger: Ledger, provider: Provider, fil
     try:
         job = provider.create_job(request)
     except OutcomeUnknownError:
-        adopted = _adopt(run, ledger, provider)
+        ledger.set_state(run.run_id, "unknown")
+        try:
+            adopted = _adopt(run, ledger, provider)
+        except ProviderError:
+            # What swallowed the reply often swallows the question after it too.
+            adopted = None
         if adopted is None:
-            ledger.set_state(run.run_id, "unknown")
             raise
         return adopted
     except ProviderError:

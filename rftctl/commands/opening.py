@@ -99,7 +99,8 @@ def tuned_model(run: Run, provider: Provider, checkpoint: str | None = None) -> 
     Raises:
         UsageError: there is nothing to evaluate yet.
     """
-    assert run.job_id is not None
+    if run.job_id is None:
+        raise UsageError(f"run '{run.run_id}' has no job yet", f"launch it: rftctl launch {run.spec_path}")
     job, checkpoints = provider.job(run.job_id), provider.checkpoints(run.job_id)
     by_name = {c.model: c for c in checkpoints} | {str(c.step): c for c in checkpoints}
     wanted = checkpoint or job.fine_tuned_model or (checkpoints[0].model if checkpoints else None)

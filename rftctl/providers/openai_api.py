@@ -238,7 +238,7 @@ class OpenAIAPI:
         try:
             return self._call(what, act, deadline_s)
         except ProviderError as error:
-            if error.status is None and not _never_sent(error.__cause__):
+            if _is_doubtful(error):
                 raise OutcomeUnknownError(
                     f"{self.name} did not answer '{what}', so nobody knows whether it was done",
                     "run the same command again: it looks before it sends",
@@ -332,6 +332,13 @@ _HINTS = {
     404: "it is gone, or belongs to another project or key",
     429: "the provider limits requests; wait and run the command again",
 }
+
+
+def _is_doubtful(error: ProviderError) -> bool:
+    # A gateway's 5xx says nothing about the service behind it; it may have done what was asked.
+    if error.status is not None:
+        return error.status >= 500 or error.status == 408
+    return not _never_sent(error.__cause__)
 
 
 def _never_sent(error: BaseException | None) -> bool:

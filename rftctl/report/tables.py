@@ -46,17 +46,14 @@ def show_report(report: object, terminal: Terminal, *, brief: bool = False) -> N
 def _validation(report: ValidationReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
     for finding in report.findings:
         terminal.finding(finding)
+    for code, count in report.left_out.items():
+        terminal.say(f"{code}: and {count:,} more", "warning")
     counts = ", ".join(f"{name} {plural(count, 'row')}" for name, count in report.n_examples.items())
-    errors = sum(f.level == "error" for f in report.findings)
-    warnings = sum(f.level == "warning" for f in report.findings)
     verdict = (
         Text("valid", style="bold green") if report.exit_code == 0 else Text("not valid", style="bold red")
     )
-    return [
-        Text.assemble(
-            verdict, f": {plural(errors, 'error')}, {plural(warnings, 'warning')}; {counts or 'no rows'}"
-        )
-    ]
+    found = f"{plural(report.n_errors, 'error')}, {plural(report.n_warnings, 'warning')}"
+    return [Text.assemble(verdict, f": {found}; {counts or 'no rows'}")]
 
 
 def _grading(report: GradeReport, terminal: Terminal, brief: bool) -> list[RenderableType]:

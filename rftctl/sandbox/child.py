@@ -1,6 +1,6 @@
 """What happens inside one child: compile the grader, call it, send a number or a reason.
 
-In: the source and one call, as bytes. Out: one reply on a pipe (see `frames`). Runs untrusted code.
+In: the grader and one call, as bytes. Out: one reply on a pipe (see `frames`). Runs untrusted code.
 The compiler is part of what untrusted text can attack, so it too runs here and never in the worker.
 """
 
@@ -10,13 +10,14 @@ import ast
 import gc
 import inspect
 import json
+import marshal
 import math
 import numbers
 import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from rftctl.sandbox.frames import MAX_NAMES, OUT_OF_MEMORY, pack_answer
+from rftctl.sandbox.frames import COMPILED, MAX_PROGRAM, OUT_OF_MEMORY, pack_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,23 +27,27 @@ FILE_NAME = "<grader>"
 _MAX_TEXT = 300
 
 
-def answer_call(source: bytes, call: bytes) -> bytes:
+def answer_call(program: bytes, call: bytes) -> bytes:
     """Run `grade(sample, item)` on a JSON pair and turn whatever happens into a reply."""
-    return _guarded(lambda: _number(_graded(source, call)))
+    return _guarded(lambda: _number(_graded(program, call)))
 
 
 def answer_scan(source: bytes, _: bytes) -> bytes:
-    """Compile the source; reply `bad_value` with the modules it imports, or an error with its line."""
-    return _guarded(lambda: _list_names(_imports(source)))
+    """Compile the source, or reply with the line that does not.
+
+    Replies `bad_value` with the modules it imports and, after a zero byte, the compiled program: bytes that
+    only children will ever read.
+    """
+    return _guarded(lambda: _scan(source))
 
 
-def answer_check(source: bytes, _: bytes) -> bytes:
+def answer_check(program: bytes, _: bytes) -> bytes:
     """Run the module body and look `grade` up.
 
     Replies `bad_value` with the modules that were loaded on the way, `runtime_error` with the reason when
     there is no usable `grade`, and 0.0 when the body failed otherwise: a call will say how.
     """
-    return _guarded(lambda: _check(source))
+    return _guarded(lambda: _check(program))
 
 
 def _guarded(work: Callable[[], bytes]) -> bytes:
@@ -54,35 +59,49 @@ def _guarded(work: Callable[[], bytes]) -> bytes:
         return _complaint(error)
 
 
-def _check(source: bytes) -> bytes:
+def _scan(source: bytes) -> bytes:
+    tree = ast.parse(source, FILE_NAME)
+    program = marshal.dumps(compile(tree, FILE_NAME, "exec", dont_inherit=True))
+    return _preparation(_imports(tree), program)
+
+
+def _check(program: bytes) -> bytes:
     known = set(sys.modules)
     try:
-        _find_grade(_load(source))
+        _find_grade(_load(program))
     except UnusableGraderError:
         raise
     except Exception:  # noqa: BLE001 - whatever the module body raises, every call will raise and report
         return pack_answer(b"o", 0.0)
-    return _list_names([name for name in list(sys.modules) if name not in known and name != MODULE_NAME])
+    return _preparation([name for name in list(sys.modules) if name not in known and name != MODULE_NAME])
 
 
-def _list_names(names: list[str]) -> bytes:
-    return pack_answer(
-        b"v", 0.0, " ".join(name for name in names if name.isascii()).encode(), limit=MAX_NAMES
-    )
+def _preparation(names: list[str], program: bytes = b"") -> bytes:
+    listed = " ".join(name for name in names if name.isascii()).encode()
+    if len(listed) + len(program) > MAX_PROGRAM:
+        program = b""
+    return pack_answer(b"v", 0.0, listed + COMPILED + program, limit=MAX_PROGRAM + 1)
 
 
-def _graded(source: bytes, call: bytes) -> object:
+def _graded(program: bytes, call: bytes) -> object:
     sample, item = json.loads(call)
-    grade = _find_grade(_load(source))
+    grade = _find_grade(_load(program))
     return grade(sample, item)
 
 
-def _load(source: bytes) -> types.ModuleType:
+def _load(program: bytes) -> types.ModuleType:
     # Dataclasses and pydantic look their module up by name.
     module = types.ModuleType(MODULE_NAME)
     sys.modules[MODULE_NAME] = module
-    exec(compile(source, FILE_NAME, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - the purpose
+    exec(_code(program), module.__dict__)  # noqa: S102 - the purpose of this process
     return module
+
+
+def _code(program: bytes) -> types.CodeType:
+    if program.startswith(COMPILED):
+        code: types.CodeType = marshal.loads(program[1:])  # noqa: S302 - made by a process like this one
+        return code
+    return compile(program, FILE_NAME, "exec", dont_inherit=True)
 
 
 def _find_grade(module: types.ModuleType) -> Callable[[Any, Any], object]:
@@ -107,7 +126,10 @@ def _number(result: object) -> bytes:
     if isinstance(result, bool) or not isinstance(result, numbers.Real):
         text = f"grade returned {type(result).__name__} {_brief(result)}, which is not a number"
         return pack_answer(b"v", 0.0, text.encode("utf-8", "replace"))
-    value = float(result)
+    try:
+        value = float(result)
+    except OverflowError:
+        return pack_answer(b"v", 0.0, b"grade returned a number too large to be a reward")
     if not math.isfinite(value):
         return pack_answer(b"v", 0.0, f"grade returned {value}, which is not a finite number".encode())
     return pack_answer(b"o", value)
@@ -116,7 +138,7 @@ def _number(result: object) -> bytes:
 def _brief(value: object) -> str:
     try:
         return repr(value)[:80]
-    except Exception:  # noqa: BLE001 - a hostile __repr__
+    except BaseException:  # noqa: BLE001 - a hostile __repr__
         return ""
 
 
@@ -134,7 +156,7 @@ def _message(error: BaseException) -> str:
     try:
         text = error.msg if isinstance(error, SyntaxError) else str(error)
         return f": {text[:_MAX_TEXT]}" if text else ""
-    except Exception:  # noqa: BLE001 - a hostile __str__
+    except BaseException:  # noqa: BLE001 - a hostile __str__
         return ""
 
 
@@ -148,9 +170,7 @@ def _place(error: BaseException) -> str:
     return "" if line is None else f" at line {line} of the grader"
 
 
-def _imports(source: bytes) -> list[str]:
-    tree = ast.parse(source, FILE_NAME)
-    compile(tree, FILE_NAME, "exec", dont_inherit=True)
+def _imports(tree: ast.Module) -> list[str]:
     names: dict[str, None] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

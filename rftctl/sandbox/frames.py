@@ -19,8 +19,14 @@ READY = b"R"
 MAX_DETAIL = 400
 """Bytes of error text a call may send back."""
 
-MAX_NAMES = 32_000
-"""Bytes of module names a child may send back while a grader is prepared; well below a pipe's capacity."""
+COMPILED = b"\0"
+"""Marks a compiled program; no Python source can start with it."""
+
+PIPE_BYTES = 1 << 20
+"""Asked of the kernel for the replies of preparation; what any user may have (pipe(7))."""
+
+MAX_PROGRAM = PIPE_BYTES - 1024
+"""Bytes a child may send back while a grader is prepared: module names and the compiled program."""
 
 START_INDEX = 0xFFFFFFFF
 """The index under which a worker reports that it is ready, or why its grader cannot be used."""
@@ -47,7 +53,7 @@ _LETTERS: dict[bytes, Status] = {b"o": "ok", b"e": "runtime_error", b"m": "memor
 OUT_OF_MEMORY = _HEADER.pack(b"m", 0.0)
 """A ready-made reply, since a child without memory cannot build one."""
 
-MAX_REPLY = len(READY) + _HEADER.size + MAX_NAMES
+MAX_REPLY = PIPE_BYTES
 """Bytes worth reading of what a child sent."""
 
 

@@ -6,6 +6,7 @@ It ends when its standard input closes, and takes its children along.
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import json
 import os
@@ -21,10 +22,12 @@ from typing import TYPE_CHECKING, Any
 from rftctl.sandbox.child import answer_call, answer_check, answer_scan, freeze_memory
 from rftctl.sandbox.confine import confine_child, confine_worker, memory_ceiling
 from rftctl.sandbox.frames import (
+    COMPILED,
     IMPORT_TIMEOUT_S,
     MAX_DETAIL,
-    MAX_NAMES,
+    MAX_PROGRAM,
     MAX_REPLY,
+    PIPE_BYTES,
     READY,
     START_INDEX,
     pack_result,
@@ -76,7 +79,7 @@ class Worker:
     """Starts children, watches their clocks and reports what they answered."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        self._source = settings["source"].encode("utf-8", "surrogatepass")
+        self._program = settings["source"].encode("utf-8", "surrogatepass")
         self._time_s = float(settings["time_s"])
         self._memory_bytes = int(settings["memory_bytes"])
         self._slots: list[str | None] = settings["slots"]
@@ -96,11 +99,13 @@ class Worker:
         """
         outcome = self._run(answer_scan)
         if outcome.status == "bad_value":
-            _import_all(outcome.detail)
+            names, mark, program = outcome.detail.partition(COMPILED)
+            self._program = mark + program if program else self._program
+            _import_all(names)
             outcome = self._run(answer_check)
         if outcome.status == "bad_value":
             # What its packages put off importing until they were used, such as most of pydantic.
-            _import_all(outcome.detail)
+            _import_all(outcome.detail.partition(COMPILED)[0])
             outcome = replace(outcome, status="ok", detail=b"")
         freeze_memory()
         self._ceiling = memory_ceiling(self._read_statm(), self._memory_bytes)
@@ -134,6 +139,8 @@ class Worker:
     def _start(self, index: int, answer: Answer, payload: bytes) -> None:
         read_end, write_end = os.pipe()
         os.set_blocking(read_end, False)
+        if index == START_INDEX:
+            _widen(write_end)
         slot, started = self._free.pop(), time.monotonic()
         pid = os.fork()
         if pid == 0:
@@ -155,7 +162,7 @@ class Worker:
             os.dup2(reply, _REPLY_FD)
             os.closerange(_REPLY_FD + 1, _HIGHEST_FD)
             write_all(_REPLY_FD, READY)
-            write_all(_REPLY_FD, answer(self._source, payload))
+            write_all(_REPLY_FD, answer(self._program, payload))
         finally:
             # Never back into the worker's loop, whatever happened.
             os._exit(0)
@@ -227,7 +234,7 @@ class Worker:
             if usage.ru_maxrss * 1024 >= _NEARLY_ALL * self._memory_bytes:
                 return "memory", 0.0, self._out_of_memory()
             return "killed", 0.0, f"the grader ended without an answer, {_how(exit_code)}".encode()
-        limit = MAX_NAMES if call.index == START_INDEX else MAX_DETAIL
+        limit = MAX_PROGRAM + 1 if call.index == START_INDEX else MAX_DETAIL
         answer = unpack_answer(data[len(READY) :], limit=limit)
         if answer is None:
             return "forged", 0.0, b"the grader wrote to the channel of its answer"
@@ -307,6 +314,12 @@ def _enter(folder: str | None) -> None:
     if folder is not None:
         os.chdir(folder)
         os.environ["TMPDIR"] = folder
+
+
+def _widen(pipe: int) -> None:
+    # A reply is read when its child has ended, so the pipe must hold all of it.
+    with suppress(OSError, AttributeError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _kill_group(pid: int) -> None:
