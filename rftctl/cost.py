@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from rftctl.wire import mapping, number
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -95,6 +97,5 @@ def actual_cost(profile: Profile, events: Iterable[JobEvent]) -> CostEstimate:
 
 
 def _step_seconds(event: JobEvent) -> float:
-    step = (event.data.get("timing") or {}).get("step") or {}
-    value = step.get("full_iteration")
-    return float(value) if isinstance(value, int | float) else 0.0
+    step = mapping(mapping(event.data.get("timing")).get("step"))
+    return number(step.get("full_iteration")) or 0.0

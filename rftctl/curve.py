@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from rftctl.wire import mapping, number
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -73,18 +75,18 @@ class RewardCurve:
 
 
 def _points(event: JobEvent) -> Iterable[RewardPoint]:
-    data, own = event.data, event.data.get("rftctl") or {}
+    data, own = event.data, mapping(event.data.get("rftctl"))
     step = event.step or 0
     if event.train_reward is not None:
         yield RewardPoint(
             step,
             "train",
             event.train_reward,
-            reward_std=_number(own.get("reward_std")),
+            reward_std=number(own.get("reward_std")),
             sub_rewards=_sub_rewards(data, "train_reward_mean"),
-            zero_spread_share=_number(own.get("zero_spread_share")),
-            truncated_share=_number(own.get("truncated_share")),
-            completion_tokens_mean=_number(data.get("completion_tokens_mean")),
+            zero_spread_share=number(own.get("zero_spread_share")),
+            truncated_share=number(own.get("truncated_share")),
+            completion_tokens_mean=number(data.get("completion_tokens_mean")),
         )
     if event.valid_reward is not None:
         yield RewardPoint(
@@ -92,18 +94,15 @@ def _points(event: JobEvent) -> Iterable[RewardPoint]:
             "valid",
             event.valid_reward,
             sub_rewards=_sub_rewards(data, "valid_reward_mean"),
-            truncated_share=_number(own.get("valid_truncated_share")),
+            truncated_share=number(own.get("valid_truncated_share")),
         )
 
 
 def _sub_rewards(data: dict[str, Any], name: str) -> dict[str, float] | None:
-    graders = (data.get("scores") or {}).get("graders") or ()
-    found = {str(g.get("name")): value for g in graders if (value := _number(g.get(name))) is not None}
+    graders = mapping(data.get("scores")).get("graders")
+    parts = [part for part in graders if isinstance(part, dict)] if isinstance(graders, list) else []
+    found = {str(part.get("name")): value for part in parts if (value := number(part.get(name))) is not None}
     return found or None
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _integer(value: object) -> int | None:

@@ -84,7 +84,12 @@ def _read_config(path: Path, config: Path) -> Home:
     from rftctl.strict_yaml import read_yaml
 
     document = read_yaml(config)
-    value = document.value if isinstance(document.value, dict) else {}
+    value = {} if document.value is None else document.value
+    if not isinstance(value, dict):
+        finding = Finding(
+            "RFT150", Level.ERROR, document.place(), "config.yaml is no mapping", "known: judges, providers"
+        )
+        raise InvalidInputError("config.yaml is not valid", findings=[finding])
     findings = [
         Finding(
             "RFT150", Level.ERROR, document.place(key), f"unknown section '{key}'", "known: judges, providers"
@@ -100,7 +105,6 @@ def _read_config(path: Path, config: Path) -> Home:
 
 
 def _check_section(document: YamlDocument, section: str, entries: Any) -> list[Finding]:
-    known = _SECTIONS[section]
     if not isinstance(entries, dict):
         return [
             Finding("RFT150", Level.ERROR, document.place(section), f"'{section}' must map names to settings")
@@ -111,15 +115,20 @@ def _check_section(document: YamlDocument, section: str, entries: Any) -> list[F
         if not isinstance(settings, dict) or not isinstance(settings.get("base_url"), str):
             findings.append(Finding("RFT150", Level.ERROR, place, f"'{name}' needs a base_url"))
             continue
-        findings += [
-            Finding(
-                "RFT150",
-                Level.ERROR,
-                document.place(section, name, key),
-                f"unknown key '{key}'",
-                f"known: {sorted(known)}",
+        findings += _check_entry(document, section, name, settings)
+    return findings
+
+
+def _check_entry(document: YamlDocument, section: str, name: str, settings: dict[str, Any]) -> list[Finding]:
+    known = _SECTIONS[section]
+    findings = []
+    for key, value in settings.items():
+        place = document.place(section, name, key)
+        if key not in known:
+            hint = f"known: {', '.join(sorted(known))}"
+            findings.append(Finding("RFT150", Level.ERROR, place, f"unknown key '{key}'", hint))
+        elif value is not None and not isinstance(value, str):
+            findings.append(
+                Finding("RFT150", Level.ERROR, place, f"'{key}' must be text", "put it in quotes")
             )
-            for key in settings
-            if key not in known
-        ]
     return findings

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = 0x52465443
 SCHEMA_VERSION = 1
+WAL_ATTEMPTS = 200
 _SCHEMA = """
 CREATE TABLE runs (
   run_id TEXT PRIMARY KEY, name TEXT NOT NULL, spec_path TEXT NOT NULL, spec_sha256 TEXT NOT NULL,
@@ -188,7 +189,7 @@ class Ledger:
             )
 
     def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._use_wal()
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA foreign_keys = ON")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -202,10 +203,28 @@ class Ledger:
         with self._writing() as db:
             # Another process may have come first, between the look and the lock.
             if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-                for statement in _SCHEMA.split(";\n"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                self._create(db)
+
+    def _use_wal(self) -> None:
+        # Changing the journal mode does not wait for the lock by itself, and many processes may open at once.
+        for attempt in range(WAL_ATTEMPTS):
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or attempt == WAL_ATTEMPTS - 1:
+                    raise
+                time.sleep(0.05)
+
+    def _create(self, db: sqlite3.Connection) -> None:
+        if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise StorageError(
+                f"'{self.path}' is another program's database", "move it away, or set RFTCTL_HOME"
+            )
+        for statement in _SCHEMA.split(";\n"):
+            db.execute(statement)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _append(self, db: sqlite3.Connection, run_id: str, kind: str, data: dict[str, Any]) -> None:
         sql = "INSERT INTO entries (run_id, at, kind, data) VALUES (?,?,?,?)"

@@ -7,12 +7,12 @@ double, lone surrogates, nesting beyond 64, lines beyond 16 MiB, blank lines, in
 
 from __future__ import annotations
 
+import json
 import re
 import stat
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
-import jsonlines
 import msgspec
 
 from rftctl.errors import InvalidInputError
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 MAX_LINE_BYTES = 16 * 2**20
 MAX_DEPTH = 64
 _BOM = b"\xef\xbb\xbf"
+_SKIPPED_BY_JSONLINES = (_BOM, b"\x1e")
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:]|-?[0-9][0-9.eE+-]*')
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
-_ESCAPED_COLON = re.compile(r"\\u003a", re.IGNORECASE)
 _AT_BYTE = re.compile(r"^JSON is malformed: (.*) \(byte (\d+)\)$")
-_NOT_JSON_NUMBER = re.compile(r"-?(?:NaN|Infinity|inf|nan)")
+_NOT_JSON_NUMBER = re.compile(r"NaN|Infinity|inf|nan")
 _PYTHON_WORD = re.compile(r"True|False|None")
 
 
@@ -65,89 +65,79 @@ def scan_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | Finding]
     """Yield every line's object, or the finding that says what is wrong with it, and go on.
 
     Raises:
-        InvalidInputError: the file cannot be opened or read at all.
+        InvalidInputError: the file cannot be opened at all.
     """
     with _open(path) as stream:
-        guarded = _GuardedLines(stream)
-        reader = jsonlines.Reader(guarded, loads=decode)  # type: ignore[arg-type]  # text only: the lines below are decoded
-        line_number = 0
-        while True:
-            line_number += 1
-            try:
-                row = reader.read()
-            except EOFError:
-                break
-            except jsonlines.InvalidLineError as error:
-                yield line_number, _finding(path, line_number, _cause(error))
-                continue
-            except BadLine as error:
-                yield line_number, _finding(path, line_number, error)
-                continue
-            if line_number == 1 and guarded.had_bom:
+        lines = iter(partial(stream.readline, MAX_LINE_BYTES + 1), b"")
+        for line_number, line in enumerate(lines, 1):
+            if line_number == 1 and line.startswith(_BOM):
                 yield 1, _bom_finding(path)
-            yield line_number, row  # type: ignore[misc]  # decode returns objects only
+                line = line.removeprefix(_BOM)
+            if len(line) > MAX_LINE_BYTES:
+                yield line_number, _finding(path, line_number, _skip_long_line(stream, line))
+                continue
+            try:
+                row = _decode_shallow(line)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                yield line_number, _judge(path, line_number, line)
+                continue
+            # Encoding writes one colon a key it kept, so a dropped duplicate shows in the count; only an
+            # escaped colon could make up for it.
+            has_escaped_colon = b"\\" in line and b"\\u003" in line
+            if line.count(b":") == _encode(row).count(b":") and not has_escaped_colon:
+                yield line_number, row
+            else:
+                yield line_number, _judge(path, line_number, line)
 
 
-def decode(text: str) -> dict[str, Any]:
+def _judge(path: Path, line_number: int, line: bytes) -> dict[str, Any] | Finding:
+    """Read one line that the fast way did not pass: it is wrong, or nested deeply, or has `\\u003a`."""
+    import jsonlines
+
+    if line.startswith(_SKIPPED_BY_JSONLINES):
+        bad = BadLine("RFT201", 1, "the line starts with a control character", "delete it")
+        return _finding(path, line_number, bad)
+    try:
+        row: Any = jsonlines.Reader([line], loads=decode).read()
+    except jsonlines.InvalidLineError as error:
+        return _finding(path, line_number, _cause(error, line))
+    return cast("dict[str, Any]", row)
+
+
+def decode(text: str | bytes) -> dict[str, Any]:
     """Decode one line into an object.
 
     Raises:
         BadLine: with the column of the fault.
     """
+    text = text if isinstance(text, str) else text.decode()
+    if not text or text.isspace():
+        raise BadLine("RFT205", 1, "the line is empty", "delete it; every line holds one JSON object")
     try:
         value = _decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise _explain(text, str(error)) from None
     if type(value) is not dict:
         raise BadLine("RFT203", 1, f"the line holds {_kind(value)}, not an object", _OBJECT_HINT)
-    # Encoding writes each kept key's colon once and no other, so a dropped duplicate shows in the count.
-    if text.count(":") != _encode(value).count(b":"):
-        _refuse_duplicates(text)
     if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise _too_deep(text)
+    _refuse_duplicates(text)
     return value
 
 
+def _shallow_type(depth: int) -> Any:
+    """Spell out JSON values up to a depth: a typed decoder is faster, and refuses what is deeper."""
+    scalar = str | int | float | bool | None
+    value: Any = scalar
+    for _ in range(depth):
+        value = scalar | list[value] | dict[str, value]
+    return dict[str, value]
+
+
 _decode = msgspec.json.Decoder().decode
+_decode_shallow = msgspec.json.Decoder(_shallow_type(6)).decode
 _encode = msgspec.json.Encoder().encode
 _OBJECT_HINT = 'write one row as one line: {"messages": [...], ...}'
-
-
-class _GuardedLines:
-    """Iterate over decoded lines, split at newlines only, none longer than the cap."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self._first = True
-        self._lines = iter(partial(stream.readline, MAX_LINE_BYTES + 1), b"")
-        self.had_bom = False
-
-    def __iter__(self) -> _GuardedLines:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._lines)
-        if self._first:
-            line = self._without_bom(line)
-        if len(line) > MAX_LINE_BYTES:
-            self._skip_rest(line)
-            raise BadLine("RFT208", 1, "the line is longer than 16 MiB", "one line holds one row")
-        try:
-            text = line.decode()
-        except UnicodeDecodeError as error:
-            raise _not_utf8(line, error) from None
-        if text.isspace() or not text:
-            raise BadLine("RFT205", 1, "the line is empty", "delete it; every line holds one JSON object")
-        return text
-
-    def _without_bom(self, line: bytes) -> bytes:
-        self._first = False
-        self.had_bom = line.startswith(_BOM)
-        return line.removeprefix(_BOM)
-
-    def _skip_rest(self, line: bytes) -> None:
-        while line and not line.endswith(b"\n"):
-            line = self._stream.readline(2**20)
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -160,6 +150,12 @@ def _open(path: Path) -> IO[bytes]:
             "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
         )
         raise _unreadable(path, reason, "check the path; it is relative to the file that names it") from None
+
+
+def _skip_long_line(stream: IO[bytes], line: bytes) -> BadLine:
+    while line and not line.endswith(b"\n"):
+        line = stream.readline(2**20)
+    return BadLine("RFT208", 1, "the line is longer than 16 MiB", "one line holds one row")
 
 
 def _unreadable(path: Path, reason: str, hint: str) -> InvalidInputError:
@@ -177,10 +173,12 @@ def _bom_finding(path: Path) -> Finding:
     return Finding("RFT207", Level.WARNING, Place.of(path, 1, 1), message, "save it as UTF-8 without BOM")
 
 
-def _cause(error: jsonlines.InvalidLineError) -> BadLine:
+def _cause(error: Exception, line: bytes) -> BadLine:
     cause = error.__cause__
     if isinstance(cause, BadLine):
         return cause
+    if isinstance(cause, UnicodeDecodeError):
+        return _not_utf8(line, cause)
     return BadLine("RFT201", 1, f"the line is not JSON: {one_line(str(error))}", _OBJECT_HINT)
 
 
@@ -213,7 +211,7 @@ def _too_deep(text: str) -> BadLine:
 
 
 def _refuse_duplicates(text: str) -> None:
-    """Raise at the second of two equal keys of one object; an escaped colon also leads here, harmlessly."""
+    """Raise at the second of two equal keys of one object."""
     scopes: list[dict[str, int] | None] = []
     last: re.Match[str] | None = None
     for token in _TOKEN.finditer(text):
@@ -259,18 +257,31 @@ def _explain(text: str, reason: str) -> BadLine:
 
 def _malformed(text: str, column: int, reason: str) -> BadLine:
     rest = text[column - 1 :]
-    if word := _NOT_JSON_NUMBER.match(rest) or _NOT_JSON_NUMBER.match("-" + rest):
-        return BadLine(
-            "RFT210", column, f"'{word.group()}' is not a JSON number", "use null, or leave the row out"
-        )
+    if word := _NOT_JSON_NUMBER.match(rest):
+        sign = "-" if text[:column].endswith("-" + rest[:1]) else ""
+        message = f"'{sign}{word.group()}' is not a JSON number"
+        return BadLine("RFT210", column - len(sign), message, "use null, or leave the row out")
+    column, reason = _standard_view(text) or (column, reason)
+    rest = text[column - 1 :]
     hint = _OBJECT_HINT
     if _PYTHON_WORD.match(rest):
         hint = "JSON writes true, false and null"
     elif rest.startswith("'"):
         hint = "JSON strings stand in double quotes"
-    elif "trailing characters" in reason:
+    elif reason == "extra data":
         hint = "write one object per line"
     return BadLine("RFT201", column, f"the line is not JSON: {reason}", hint)
+
+
+def _standard_view(text: str) -> tuple[int, str] | None:
+    """Ask the standard library where it fails: slower, but its positions are exact."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return error.pos + 1, error.msg.lower().split(":")[0]
+    except (ValueError, RecursionError):
+        pass
+    return None
 
 
 def _lone_surrogate(text: str) -> int | None:

@@ -179,7 +179,9 @@ class _Composer:
             self._report(position, "RFT105", "merge key '<<' is not allowed", "write the keys out")
         elif not isinstance(value, str) and not self.findings_at(position):
             shown = one_line(event.value) if isinstance(event, yaml.ScalarEvent) else "[...]"
-            self._report(position, "RFT110", f"key '{shown}' is not a string", "put it in quotes")
+            is_template = isinstance(event, yaml.MappingStartEvent) and not isinstance(value, str)
+            hint = 'put a template in quotes: "{{item.x}}"' if is_template else "put it in quotes"
+            self._report(position, "RFT110", f"key '{shown}' is not a string", hint)
         return value if isinstance(value, str) else f"\0{position}"
 
     def findings_at(self, position: _Position) -> bool:
@@ -249,7 +251,9 @@ class _Composer:
             raise _StopError
 
     def _syntax_error(self, error: yaml.MarkedYAMLError) -> None:
-        mark: Any = error.problem_mark or error.context_mark
+        # The end of the file says nothing about a quote that was never closed; its start does.
+        is_open = "quoted scalar" in str(error.context) and "end of stream" in str(error.problem)
+        mark: Any = (error.context_mark if is_open else None) or error.problem_mark or error.context_mark
         position = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         problem = error.problem or error.context or "it cannot be read"
         if "Unicode character escape" in problem:

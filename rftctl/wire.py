@@ -7,6 +7,7 @@ Source: the published API description and the facts collected in the RFT guide (
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,7 +62,7 @@ class Job:
         job_id, status = raw.get("id"), raw.get("status")
         if not isinstance(job_id, str) or not isinstance(status, str) or not job_id:
             raise ValueError("a job needs an id and a status")
-        error = raw.get("error") or {}
+        error = mapping(raw.get("error"))
         failure = None
         if error.get("message") or error.get("code"):
             failure = JobFailure(
@@ -71,14 +72,14 @@ class Job:
             id=job_id,
             status=status,
             model=str(raw.get("model") or ""),
-            created_at=int(raw.get("created_at") or 0),
-            finished_at=raw.get("finished_at"),
+            created_at=_whole(raw.get("created_at")) or 0,
+            finished_at=_whole(raw.get("finished_at")),
             fine_tuned_model=raw.get("fine_tuned_model"),
             training_file=raw.get("training_file"),
             validation_file=raw.get("validation_file"),
-            result_files=tuple(raw.get("result_files") or ()),
+            result_files=_strings(raw.get("result_files")),
             failure=failure,
-            metadata=dict(raw.get("metadata") or {}),
+            metadata=mapping(raw.get("metadata")),
             raw=raw,
         )
 
@@ -101,11 +102,11 @@ class JobEvent:
             raise ValueError("an event needs an id")
         return cls(
             id=raw["id"],
-            created_at=int(raw.get("created_at") or 0),
+            created_at=_whole(raw.get("created_at")) or 0,
             level=str(raw.get("level") or "info"),
             message=str(raw.get("message") or ""),
             type=str(raw.get("type") or "message"),
-            data=dict(raw.get("data") or {}),
+            data=mapping(raw.get("data")),
         )
 
     @property
@@ -144,25 +145,52 @@ class Checkpoint:
 
     @classmethod
     def from_wire(cls, raw: dict[str, Any]) -> Checkpoint:
-        """Read a `fine_tuning.job.checkpoint` object; RFT metrics arrive as extra keys."""
-        metrics = {k: float(v) for k, v in (raw.get("metrics") or {}).items() if isinstance(v, int | float)}
+        """Read a `fine_tuning.job.checkpoint` object; RFT metrics arrive as extra keys.
+
+        Raises:
+            ValueError: it has no id, model or step.
+        """
+        step, model = _whole(raw.get("step_number")), raw.get("fine_tuned_model_checkpoint")
+        if not isinstance(raw.get("id"), str) or not isinstance(model, str) or step is None:
+            raise ValueError("a checkpoint needs an id, a model and a step")
+        found = {key: number(value) for key, value in mapping(raw.get("metrics")).items()}
+        metrics = {key: value for key, value in found.items() if value is not None}
         return cls(
-            id=str(raw["id"]),
-            created_at=int(raw.get("created_at") or 0),
-            model=str(raw["fine_tuned_model_checkpoint"]),
+            id=raw["id"],
+            created_at=_whole(raw.get("created_at")) or 0,
+            model=model,
             job_id=str(raw.get("fine_tuning_job_id") or ""),
-            step=int(raw["step_number"]),
+            step=step,
             metrics=metrics,
             raw=raw,
         )
 
 
+def mapping(value: object) -> dict[str, Any]:
+    """Take a dict for what it is and anything else for an empty one: compatible servers send oddities."""
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def number(value: object) -> float | None:
+    """Take a finite number, and nothing else: JSON readers let NaN and Infinity through."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and math.isfinite(value) else None  # type: ignore[arg-type]
+
+
 def _first_number(data: dict[str, Any], names: tuple[str, ...]) -> float | None:
     # Never `a or b`: a reward of 0.0 is falsy.
-    nested = data.get("scores")
-    for place in (nested if isinstance(nested, dict) else {}, data):
+    for place in (mapping(data.get("scores")), data):
         for name in names:
-            value = place.get(name)
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                return float(value)
+            value = number(place.get(name))
+            if value is not None:
+                return value
     return None
+
+
+def _whole(value: object) -> int | None:
+    found = number(value)
+    return None if found is None else int(found)
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    return tuple(part for part in value if isinstance(part, str)) if isinstance(value, list) else ()

@@ -13,9 +13,16 @@ from rftctl.curve import RewardCurve
 from rftctl.wire import JobEvent
 
 
-def metrics(step: int, train: float | None = None, *, valid: float | None = None, at: int | None = None) -> JobEvent:
+def metrics(
+    step: int, train: float | None = None, *, valid: float | None = None, at: int | None = None
+) -> JobEvent:
     scores: dict[str, Any] = {"train_reward_mean": train, "valid_reward_mean": valid}
-    data = {"step": step, "total_steps": 9, "scores": scores, "rftctl": {"zero_spread_share": 0.5, "reward_std": 0.1}}
+    data = {
+        "step": step,
+        "total_steps": 9,
+        "scores": scores,
+        "rftctl": {"zero_spread_share": 0.5, "reward_std": 0.1},
+    }
     when = step if at is None else at
     return JobEvent(f"e{step}-{when}", when, "info", "", "metrics", data)
 

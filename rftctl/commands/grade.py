@@ -151,15 +151,35 @@ def grade_spec(
         NotOfferedError: no sandbox or no judge.
     """
     with ExitStack() as opened:
-        judge = open_judge(spec_file, home)
-        if judge is not None:
-            opened.callback(judge.close)
-        sandbox = _open_sandbox(spec_file.grader, sandbox_request, allow_unsafe)
-        if sandbox is not None:
-            opened.enter_context(sandbox)
-        grader = build_grader(spec_file.grader, sampler=judge, sandbox=sandbox)
-        opened.callback(grader.close)
+        grader, sandbox = open_spec_grader(
+            opened, spec_file, home, allow_unsafe=allow_unsafe, sandbox_request=sandbox_request
+        )
         return (yield from grade_cases(spec_file, grader, sandbox, outputs=outputs))
+
+
+def open_spec_grader(
+    opened: ExitStack,
+    spec_file: SpecFile,
+    home: Home | None = None,
+    *,
+    allow_unsafe: bool = False,
+    sandbox_request: str = "auto",
+) -> tuple[Grader, Sandbox | None]:
+    """Build a spec's grader with the judge and the sandbox that it needs; `opened` closes them all.
+
+    Raises:
+        InvalidInputError: the grader is wrong, or its judge is not defined.
+        NotOfferedError: no sandbox or no judge.
+    """
+    judge = open_judge(spec_file, home)
+    if judge is not None:
+        opened.callback(judge.close)
+    sandbox = _open_sandbox(spec_file.grader, sandbox_request, allow_unsafe)
+    if sandbox is not None:
+        opened.enter_context(sandbox)
+    grader = build_grader(spec_file.grader, sampler=judge, sandbox=sandbox)
+    opened.callback(grader.close)
+    return grader, sandbox
 
 
 def grade_cases(

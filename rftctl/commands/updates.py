@@ -38,12 +38,13 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class CurveUpdate:
-    """The state of a run at one moment."""
+    """The state of a run at one moment; `message` is the newest line of its history that is no metric."""
 
     run: Run
     job: Job
     curve: RewardCurve
     cost: CostEstimate
+    message: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the document `rftctl.watch/1`."""

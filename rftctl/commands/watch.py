@@ -22,6 +22,8 @@ from rftctl.errors import ProviderError, RftctlError, TimedOutError, UsageError
 from rftctl.providers import connect
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rftctl.commands.rules import Alert
     from rftctl.commands.updates import Command
     from rftctl.cost import CostEstimate
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from rftctl.ledger import Ledger, Run
     from rftctl.providers.base import Provider
     from rftctl.spec import RunSpec
-    from rftctl.wire import Job
+    from rftctl.wire import Job, JobEvent
 
 BACKOFF_CAP_S = 60.0
 
@@ -77,12 +79,13 @@ def watch(
         raise UsageError(f"run '{run.run_id}' has no job yet", f"launch it: rftctl launch {run.spec_path}")
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     fired: dict[str, Alert] = {}
-    heard_at, seen = time.monotonic(), -1
+    heard_at, seen = time.monotonic(), (-1, "")
     while True:
-        job, curve, cost, n_events = yield from _read(run, run.job_id, ledger, provider, deadline)
-        if n_events != seen:
-            seen, heard_at = n_events, time.monotonic()
-            yield CurveUpdate(ledger.run(run.run_id), job, curve, cost)
+        job, events = yield from _read(run, run.job_id, ledger, provider, deadline)
+        curve, cost = RewardCurve.from_events(events), actual_cost(provider.profile, events)
+        if (len(events), job.status) != seen:
+            seen, heard_at = (len(events), job.status), time.monotonic()
+            yield CurveUpdate(ledger.run(run.run_id), job, curve, cost, _newest_message(events))
         if job.is_resting:
             # A job that was resumed may have repeated steps under ids already known: read all once more.
             curve = _refresh(run, run.job_id, ledger, provider)
@@ -110,7 +113,7 @@ def watch_run(
 
 def _read(
     run: Run, job_id: str, ledger: Ledger, provider: Provider, deadline: float | None
-) -> Command[tuple[Job, RewardCurve, CostEstimate, int]]:
+) -> Command[tuple[Job, list[JobEvent]]]:
     attempt = 0
     while True:
         try:
@@ -126,8 +129,11 @@ def _read(
             yield Note(f"{error.message}; trying again (attempt {attempt})", "warning")
             _wait(min(BACKOFF_CAP_S, 2.0**attempt), deadline, run)
     ledger.set_state(run.run_id, job.status)
-    events = ledger.events(run.run_id)
-    return job, RewardCurve.from_events(events), actual_cost(provider.profile, events), len(events)
+    return job, ledger.events(run.run_id)
+
+
+def _newest_message(events: Sequence[JobEvent]) -> str:
+    return next((event.message for event in reversed(events) if event.type != "metrics"), "")
 
 
 def _refresh(run: Run, job_id: str, ledger: Ledger, provider: Provider) -> RewardCurve:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from rftctl.dataset.rows import Fault
 from rftctl.finding import Level
@@ -22,17 +23,21 @@ if TYPE_CHECKING:
 
 RESERVED = frozenset({"messages", "tools"})
 MIN_ANSWER_LENGTH = 4
+COPY_ROWS = 5_000
+"""Rows in which answers are looked for in the prompt: a search through every prompt is slow."""
 _MIN_ROWS = 10
 _MAX_SHAPES = 1_000
 _COPY_SHARE = 0.95
 _PYTHON_HINT = "the grader's code raises a KeyError there; add the field, or use item.get"
 
 
-class _Shape(NamedTuple):
-    """What follows from a row's top-level keys alone."""
+@dataclass(slots=True)
+class _Shape:
+    """What follows from a row's top-level keys alone, and how many rows have them."""
 
     fields: tuple[str, ...]
     missing: tuple[Fault, ...]
+    n_rows: int = 0
 
 
 class FieldWatch:
@@ -49,7 +54,7 @@ class FieldWatch:
         self._deep = tuple(path for path in paths if len(path.segments) > 1)
         self._fields = tuple(fields)
         self._shapes: dict[tuple[str, ...], _Shape] = {}
-        self._present: Counter[tuple[str, ...]] = Counter()
+        self._present: Counter[str] = Counter()
         self._constant: dict[str, Any] = {}
         self._in_prompt: Counter[str] = Counter()
         self._n_rows = 0
@@ -59,8 +64,9 @@ class FieldWatch:
         self._n_rows += 1
         keys = tuple(row)
         shape = self._shapes.get(keys) or self._new_shape(keys, row)
-        self._present[shape.fields] += 1
-        self._count_copies(shape.fields, row, messages)
+        shape.n_rows += 1
+        if self._n_rows <= COPY_ROWS:
+            self._count_copies(shape.fields, row, messages)
         if self._constant:
             self._compare(row)
         return [*shape.missing, *self._missing_deep(row)] if self._deep else shape.missing
@@ -91,6 +97,8 @@ class FieldWatch:
         shape = _Shape(fields, tuple(missing))
         if len(self._shapes) < _MAX_SHAPES:
             self._shapes[keys] = shape
+        else:
+            self._present.update(fields)
         return shape
 
     def _missing_deep(self, row: dict[str, Any]) -> Iterator[Fault]:
@@ -120,10 +128,10 @@ class FieldWatch:
             del self._constant[name]
 
     def _uneven(self) -> Iterator[Fault]:
-        counts: Counter[str] = Counter()
-        for fields, count in self._present.items():
-            for name in fields:
-                counts[name] += count
+        counts = self._present
+        for shape in self._shapes.values():
+            for name in shape.fields:
+                counts[name] += shape.n_rows
         read = {path.segments[0] for path in self._flat}
         for name, count in counts.items():
             if count < self._n_rows and name not in read:
@@ -132,8 +140,9 @@ class FieldWatch:
                 yield Fault("RFT237", message, hint, Level.WARNING)
 
     def _copied(self, name: str, count: int) -> Fault:
-        message = f"item.{one_line(name)} stands in the prompt of {count:,} of {plural(self._n_rows, 'row')}"
-        if count >= _COPY_SHARE * self._n_rows:
+        n_rows = min(self._n_rows, COPY_ROWS)
+        message = f"item.{one_line(name)} stands in the prompt of {count:,} of {plural(n_rows, 'row')}"
+        if count >= _COPY_SHARE * n_rows:
             return Fault(
                 "RFT234", message, "right where the answer is copied or chosen from the prompt", Level.NOTE
             )

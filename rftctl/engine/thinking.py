@@ -72,7 +72,8 @@ class Thinking:
         self._position += 1
         if self._markers is None:
             return
-        if token == self._markers.opens:
+        # A second opening marker is part of the answer: there is one thinking part.
+        if token == self._markers.opens and not self.answer_start:
             self.is_open = True
         self.n_tokens += self.is_open
         if self.is_open and token == self._markers.closes:

@@ -6,9 +6,11 @@ It is what `model: tiny-random` means, and what tests and CI train.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _SPECIALS = ("<|pad|>", "<|im_start|>", "<|im_end|>")
@@ -55,13 +57,29 @@ def build_tiny_model(folder: Path, seed: int = 0, *, thinks: bool = False) -> Pa
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = LlamaForCausalLM(config)
-    model.save_pretrained(folder)
+    with quiet_bars():
+        model.save_pretrained(folder)
     return folder
 
 
+@contextmanager
+def quiet_bars() -> Iterator[None]:
+    """Keep `transformers` from drawing progress bars into a worker's output."""
+    from transformers.utils import logging
+
+    bars: Any = logging
+    were_on = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if were_on:
+            bars.enable_progress_bar()
+
+
 def _byte_tokenizer(*, thinks: bool) -> Any:
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     import transformers
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE({symbol: i for i, symbol in enumerate(alphabet)}, []))

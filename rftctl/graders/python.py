@@ -57,7 +57,9 @@ class SourceGrader:
         if not pairs:
             return []
         if self._process is None:
-            self._process = self._sandbox.start(self._source, workers=min(MAX_WORKERS, os.cpu_count() or 1))
+            # A second worker costs its start: worth it only when the batches are not tiny.
+            workers = min(MAX_WORKERS, os.cpu_count() or 1, 1 + len(pairs) // 8)
+            self._process = self._sandbox.start(self._source, workers)
         calls = [(sample_namespace(sample), item) for sample, item in pairs]
         return [_as_grade(result) for result in self._process.call_batch(calls)]
 

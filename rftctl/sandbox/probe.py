@@ -6,11 +6,13 @@ Looking for a program or a kernel version would not do: security modules refuse 
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rftctl.errors import NotOfferedError
+from rftctl.sandbox.level import SandboxLevel
 from rftctl.sandbox.process import GraderProcess
 
 if TYPE_CHECKING:
@@ -22,8 +24,11 @@ _ACTS = (
     "open a socket",
     "start a process",
     "signal its parent",
-    "see the key",
+    "see an environment",
+    "see that a file exists",
+    "see that a process exists",
 )
+_N_CONFINED_ACTS = 6  # the others only namespaces prevent
 
 _SOURCE = """
 import os, socket
@@ -31,8 +36,8 @@ import os, socket
 def grade(sample, item):
     def environments():
         for name in os.listdir("/proc"):
-            if name.isdigit() and item["secret"] in open(f"/proc/{name}/environ").read():
-                return True
+            if name.isdigit() and open(f"/proc/{name}/environ").read():
+                return
         raise PermissionError
     def fork():
         if os.fork() == 0:
@@ -44,9 +49,11 @@ def grade(sample, item):
         fork,
         lambda: os.kill(os.getppid(), 0),
         environments,
+        lambda: os.stat(item["file"]),
+        lambda: os.getpgid(item["pid"]),
     ]
     done = 0
-    for number, act in enumerate(acts):
+    for number, act in enumerate(acts[: item["n_acts"]]):
         try:
             act()
         except OSError:
@@ -57,7 +64,7 @@ def grade(sample, item):
 
 
 def self_test(launch: Launch) -> str:
-    """Start a worker and have it try six forbidden acts.
+    """Start a worker and have it try the acts that its level forbids.
 
     Returns:
         "" when all of them failed and the answer came back; else what went wrong, one line.
@@ -65,9 +72,11 @@ def self_test(launch: Launch) -> str:
     with tempfile.TemporaryDirectory(prefix="rftctl-probe-") as folder:
         target = Path(folder) / "private.txt"
         target.write_text("private", encoding="utf-8")
+        n_acts = len(_ACTS) if launch.level is SandboxLevel.ISOLATED else _N_CONFINED_ACTS
+        item = {"file": str(target), "pid": os.getpid(), "n_acts": n_acts}
         try:
             with GraderProcess(launch, _SOURCE) as process:
-                (result,) = process.call_batch([({}, {"file": str(target), "secret": "RFTCTL_PROBE"})])
+                (result,) = process.call_batch([({}, item)])
         except NotOfferedError as error:
             return error.message.partition(": ")[2] or error.message
     if result.value is None:

@@ -18,8 +18,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rftctl.errors import RftctlError
+from rftctl.errors import ProviderError, RftctlError
 from rftctl.server.refusal import RefusalError
+from rftctl.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,9 +29,12 @@ if TYPE_CHECKING:
     from rftctl.engine.backend import Completion, Policy, SamplingSettings, TrainBackend
     from rftctl.server.names import Weights
 
-GATHER_S = 0.005
+GATHER_S = 0.01
 """How long the thread waits for one more request, after each that came."""
-GATHER_AT_MOST_S = 0.05
+GATHER_IN_A_CROWD_S = 0.25
+"""The same while fewer have come than were in the last batch: who was answered together asks again together,
+and a batch of one costs nearly as much as a batch of all."""
+GATHER_AT_MOST_S = 1.0
 ROWS_AT_ONCE = 64
 """Completions drawn in one batch; memory for attention grows with it."""
 _CLOSE_WAIT_S = 30.0
@@ -82,6 +86,7 @@ class Chat:
         self._is_closed = False
         self._backend: TrainBackend | None = None
         self._policy: tuple[Weights, Policy] | None = None
+        self._last_crowd = 0
 
     async def answer(self, prompt: ChatPrompt) -> ChatAnswer:
         """Answer one request.
@@ -123,9 +128,9 @@ class Chat:
         first = self._queue.get()
         batch = [] if first is None else [first]
         deadline = time.monotonic() + GATHER_AT_MOST_S
-        while batch and time.monotonic() < deadline:
+        while batch and _rows(batch) < ROWS_AT_ONCE and time.monotonic() < deadline:
             try:
-                more = self._queue.get(timeout=GATHER_S)
+                more = self._queue.get(timeout=self._patience_s(len(batch)))
             except queue.Empty:
                 break
             if more is None:
@@ -133,7 +138,11 @@ class Chat:
                 self._queue.put(None)
                 break
             batch.append(more)
+        self._last_crowd = len(batch)
         return batch
+
+    def _patience_s(self, n_waiting: int) -> float:
+        return GATHER_IN_A_CROWD_S if n_waiting < self._last_crowd else GATHER_S
 
     def _serve(self, together: list[_Waiting]) -> None:
         wanted = [each for each in together if each.future.set_running_or_notify_cancel()]
@@ -145,11 +154,14 @@ class Chat:
             size = max(1, ROWS_AT_ONCE // wanted[0].prompt.n)
             for start in range(0, len(ready), size):
                 _sample(policy, ready[start : start + size])
+        except (RftctlError, RuntimeError, MemoryError, OSError, ValueError) as error:
+            for each in wanted:
+                _fail(each, _as_ours(error))
         except BaseException as error:
+            # A bug: this thread ends, and nobody may wait for it.
             for each in wanted:
                 _fail(each, error)
-            if not isinstance(error, Exception):
-                raise
+            raise
 
     def _is_loaded(self, waiting: _Waiting) -> bool:
         return self._policy is not None and self._policy[0] == waiting.prompt.weights
@@ -205,10 +217,30 @@ def _rendered(policy: Policy, waiting: _Waiting) -> tuple[int, ...] | None:
 def _sample(policy: Policy, ready: Sequence[tuple[_Waiting, tuple[int, ...]]]) -> None:
     first = ready[0][0].prompt
     seeds = [each.prompt.seed for each, _ in ready]
-    groups = policy.sample([prompt for _, prompt in ready], first.n, first.settings, seeds)
+    try:
+        groups = policy.sample([prompt for _, prompt in ready], first.n, first.settings, seeds)
+    except RftctlError as error:
+        if len(ready) == 1:
+            _fail(ready[0][0], error)
+        else:
+            # A prompt that is too long is its sender's matter: drawn one by one, only that one fails.
+            for alone in ready:
+                _sample(policy, [alone])
+        return
     for (each, prompt), group in zip(ready, groups, strict=True):
         with suppress(InvalidStateError):
             each.future.set_result(ChatAnswer(tuple(group), len(prompt)))
+
+
+def _rows(batch: Sequence[_Waiting]) -> int:
+    return sum(each.prompt.n for each in batch)
+
+
+def _as_ours(error: Exception) -> RftctlError:
+    if isinstance(error, RftctlError):
+        return error
+    said = one_line(f"{type(error).__name__}: {error}")
+    return ProviderError(f"the model failed: {said}", "ask for fewer or shorter answers", status=500)
 
 
 def _fail(waiting: _Waiting, error: BaseException) -> None:

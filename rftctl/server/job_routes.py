@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
+from rftctl.finding import Level, Place
 from rftctl.server import supervision
 from rftctl.server.files import find_file
 from rftctl.server.handlers import id_in_path, json_body, service_of, store_of
 from rftctl.server.history import page_of_checkpoints, page_of_events, rollouts_of
 from rftctl.server.jobs import page_of_jobs
+from rftctl.server.names import settled_model
 from rftctl.server.paging import cursor_of, page_reply
 from rftctl.server.refusal import Reply, bad
 from rftctl.server.replies import checkpoint_body, job_body
@@ -44,17 +46,15 @@ async def create(request: Request) -> Response:
     store = store_of(request)
     for param in ("training_file", "validation_file"):
         await run_in_threadpool(_check_file, store, body, param)
+    _check_grader(body["method"]["reinforcement"]["grader"])
+    body["model"] = settled_model(checked.model)
     return Reply(job_body(await run_in_threadpool(supervision.create_job, store, body)))
 
 
 async def index(request: Request) -> Response:
     """List jobs, newest first, optionally only those with certain metadata."""
     store, cursor = store_of(request), cursor_of(request.query_params)
-    metadata = {
-        name[len("metadata[") : -1]: value
-        for name, value in request.query_params.items()
-        if name.startswith("metadata[") and name.endswith("]")
-    }
+    metadata = _metadata_of(request)
 
     def read() -> dict[str, Any]:
         rows, has_more = page_of_jobs(store, cursor, metadata)
@@ -124,6 +124,16 @@ async def outputs(request: Request) -> Response:
     return Reply(await run_in_threadpool(read))
 
 
+def _metadata_of(request: Request) -> dict[str, str] | None:
+    if request.query_params.get("metadata") == "null":
+        return None
+    return {
+        name[len("metadata[") : -1]: value
+        for name, value in request.query_params.items()
+        if name.startswith("metadata[") and name.endswith("]")
+    }
+
+
 async def _act(request: Request, action: Callable[[Store, str], JobRow]) -> Response:
     job = await run_in_threadpool(action, store_of(request), id_in_path(request, _JOB))
     return Reply(job_body(job))
@@ -138,6 +148,16 @@ def _check_file(store: Store, body: dict[str, Any], param: str) -> None:
         raise bad(f"{param} '{file_id[:100]}' names no file here", param, "file_not_found")
     if row.purpose != "fine-tune":
         raise bad(f"{param} '{file_id}' has purpose '{row.purpose}', not 'fine-tune'", param)
+
+
+def _check_grader(config: dict[str, Any]) -> None:
+    from rftctl.graders import check_grader
+
+    param = "method.reinforcement.grader"
+    for finding in check_grader(config, lambda path: Place(".".join((param, *map(str, path))))):
+        if finding.level is Level.ERROR:
+            hint = f"; {finding.hint}" if finding.hint else ""
+            raise bad(f"{finding.place} {finding.message}{hint}", param, "invalid_grader")
 
 
 ROUTES = [

@@ -105,10 +105,12 @@ def need_job(store: Store, job_id: str) -> JobRow:
     return row
 
 
-def page_of_jobs(store: Store, cursor: Cursor, metadata: dict[str, str]) -> tuple[list[JobRow], bool]:
-    """Read one page of jobs, newest first, that carry all of these metadata pairs."""
+def page_of_jobs(store: Store, cursor: Cursor, metadata: dict[str, str] | None) -> tuple[list[JobRow], bool]:
+    """Read one page of jobs, newest first, that carry all of these metadata pairs; None: that carry none."""
     where, values = ["1"], list[Any]()
-    for key, value in metadata.items():
+    if metadata is None:
+        where.append("NOT EXISTS (SELECT 1 FROM json_each(request, '$.metadata') WHERE key IS NOT NULL)")
+    for key, value in (metadata or {}).items():
         where.append(
             "EXISTS (SELECT 1 FROM json_each(request, '$.metadata') AS pair"
             " WHERE pair.key = ? AND pair.value = ?)"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rftctl.engine.backend import CheckpointRef
@@ -15,8 +16,6 @@ from rftctl.server.jobs import JobRow, need_job
 from rftctl.server.refusal import missing
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rftctl.server.store import Store
 
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
@@ -45,6 +44,12 @@ def tuned_name(job: JobRow) -> str:
 def checkpoint_name(job: JobRow, step: int) -> str:
     """Make the public name of a job's checkpoint."""
     return f"{tuned_name(job)}:ckpt-step-{step}"
+
+
+def settled_model(name: str) -> str:
+    """Make a model folder's path absolute, since a worker runs elsewhere; other names stay as they are."""
+    folder = Path(name).expanduser()
+    return str(folder.absolute()) if "\0" not in name and (folder / "config.json").is_file() else name
 
 
 def find_weights(store: Store, name: str) -> Weights:

@@ -107,7 +107,7 @@ def _status_of(error: RftctlError) -> int:
         return 404
     if isinstance(error, StorageError):
         return 507
-    return 502 if isinstance(error, ProviderError) else 500
+    return error.status or 502 if isinstance(error, ProviderError) else 500
 
 
 def _code_of(error: RftctlError) -> str:

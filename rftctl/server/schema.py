@@ -97,13 +97,16 @@ class ValidateGrader(_Body):
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
-    """Read a JSON object strictly: no NaN, no key twice, UTF-8, bounded depth.
+    """Read a JSON object strictly: no NaN, no key twice, UTF-8, no lone surrogate, bounded depth.
 
     Raises:
         RefusalError: 400, saying what is wrong.
     """
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_unique)
+        if b"\\ud" in body.lower():
+            # Half of a surrogate pair is no character: SQLite and every reader of UTF-8 refuse it.
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else one_line(str(error))
         raise bad(f"the request body is not JSON: {reason}", code="invalid_json") from error

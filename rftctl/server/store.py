@@ -67,6 +67,8 @@ class Store:
     """
 
     def __init__(self, home: Path) -> None:
+        # Workers run in folders of their own.
+        home = home.absolute()
         self.home = home
         self._lock = threading.RLock()
         with storage_errors(home):

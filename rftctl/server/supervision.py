@@ -212,8 +212,10 @@ def _start(store: Store, job: JobRow, lock: int) -> None:
 def _environment(job: JobRow) -> dict[str, str]:
     from rftctl.engine.threads import worker_environment
 
-    judge = (job.request.get("rftctl") or {}).get("judge") or {}
-    names = _PASSED_ON | {judge.get("api_key_env", "")}
+    judge = (job.request.get("rftctl") or {}).get("judge")
+    # The one key a worker may need: that of its own judge, by the name the user's config gave.
+    key = judge.get("api_key_env", "OPENAI_API_KEY") if judge else None
+    names = _PASSED_ON | {key}
     kept = {name: value for name, value in os.environ.items() if name in names}
     return kept | worker_environment(job.engine.get("threads"))
 

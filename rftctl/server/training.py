@@ -67,12 +67,15 @@ def prepare(store: Store, job: JobRow) -> Prepared:
 def train(store: Store, job_id: str, prepared: Prepared, asked_to_stop: threading.Event) -> None:
     """Train a running job to its end, or to the wish that ended it."""
     from rftctl.engine.loop import run_loop
+    from rftctl.engine.models import find_model
 
     job = need_job(store, job_id)
     observer = StoreObserver(store, job, asked_to_stop)
     resume = _last_state(store, job_id)
     observer.begin(0 if resume is None else resume.step)
     add_message(store, job_id, "fine-tuning job started")
+    # Before torch is loaded: a model that is not here is said at once.
+    find_model(prepared.settings.model, model_cache(store))
     backend = _backend(store, job)
     outcome = run_loop(
         prepared.settings,
@@ -143,7 +146,10 @@ def _grader(store: Store, job: JobRow) -> Grader:
         if judge:
             from rftctl.judge import HttpJudge, JudgeSettings
 
-            given = {name: value for name, value in judge.items() if value is not None}
+            # No key at all is a setting too; any other null means the default.
+            given = {
+                name: value for name, value in judge.items() if value is not None or name == "api_key_env"
+            }
             sampler = HttpJudge(JudgeSettings(**given), store.job_folder(job.id) / "answers.sqlite")
         return build_grader(job.reinforcement["grader"], sampler=sampler)
     except (InvalidInputError, NotOfferedError, ProviderError) as error:

@@ -73,7 +73,7 @@ class Fit:
         elif facts.retires_on is not None and self.today + SOON >= facts.retires_on:
             message = f"model '{model}' is shut down at '{profile.name}' on {facts.retires_on}"
             yield self._finding("RFT403", Level.WARNING, ("model",), message, self._way_out())
-        elif facts.note:
+        if facts is not None and facts.note:
             message = f"model '{model}' at '{profile.name}': {facts.note}"
             yield self._finding(
                 "RFT406", Level.NOTE, ("model",), message, "make sure that your account is one"
@@ -190,7 +190,7 @@ class Fit:
         elif judge is None and graders and not self.profile.judge_models:
             message = f"grader needs a judge, and provider '{self.profile.name}' has none"
             hint = "name one with `judge:` and define it under `judges:` in config.yaml"
-            yield Finding("RFT422", Level.ERROR, self.spec_file.place("grader"), message, hint)
+            yield Finding("RFT422", Level.ERROR, self.spec_file.place("grader", *graders[0][0], "type"), message, hint)
         elif judge is None:
             for keys, part in graders:
                 yield from self._judge_model(("grader", *keys, "model"), str(part.get("model")))

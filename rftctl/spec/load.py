@@ -223,7 +223,7 @@ def _find_files(layers: Layers, finder: FileFinder) -> tuple[dict[str, Path], li
         value: Any = layers.value
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
-        if not isinstance(value, str):
+        if not isinstance(value, str) or _VARIABLE.search(value):
             continue
         found = finder.find(value, layers.place(*keys))
         if isinstance(found, Finding):

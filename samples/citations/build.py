@@ -78,7 +78,20 @@ TEST_ONLY_SERIES = frozenset({"So. 3d", "Fed. Cl.", "Wash. 2d", "N.W.2d", "Neb."
 # Ids of courts-db; the abbreviation in the sentence is its citation_string.
 COURTS: dict[str, tuple[str, ...]] = {
     "circuit": ("ca1", "ca2", "ca3", "ca4", "ca5", "ca6", "ca7", "ca8", "ca9", "ca10", "ca11", "cadc"),
-    "district": ("nysd", "cand", "txsd", "ilnd", "paed", "flsd", "gand", "ohsd", "mied", "vaed", "alnd", "ksd"),
+    "district": (
+        "nysd",
+        "cand",
+        "txsd",
+        "ilnd",
+        "paed",
+        "flsd",
+        "gand",
+        "ohsd",
+        "mied",
+        "vaed",
+        "alnd",
+        "ksd",
+    ),
     "bankruptcy": ("deb", "nysb", "txsb", "cacb", "ilnb"),
     "claims": ("",),
     "tax": ("",),
@@ -134,14 +147,14 @@ PARTIES: dict[str, tuple[str, ...]] = {
         "Iron Range Supply Co.", "Lakeview School District", "Orion Freight Lines", "Sterling Glass Works",
     ),
     "validation": (
-        "Abernathy", "Blackmore", "Chilton", "Dearborn", "Everhart", "Fenwick", "Goddard", "Hollis", "Kirkland",
-        "Lockwood", "Maddox", "Osgood", "Pruitt", "Rutledge", "Summerlin",
+        "Abernathy", "Blackmore", "Chilton", "Dearborn", "Everhart", "Fenwick", "Goddard", "Hollis",
+        "Kirkland", "Lockwood", "Maddox", "Osgood", "Pruitt", "Rutledge", "Summerlin",
         "Amber Valley Dairy", "Kestrel Airways, Inc.", "Pine County Hospital", "Tidewater Cannery Co.",
     ),
     "test": (
-        "Ackerly", "Bellamy", "Crowther", "Delafield", "Eldridge", "Fothergill", "Grantham", "Hathaway", "Ives",
-        "Jernigan", "Kimbrough", "Langford", "Mayhew", "Nesbitt", "Ormsby", "Prescott", "Ransom", "Stroud",
-        "Tillman", "Underhill", "Wainwright", "Yardley",
+        "Ackerly", "Bellamy", "Crowther", "Delafield", "Eldridge", "Fothergill", "Grantham", "Hathaway",
+        "Ives", "Jernigan", "Kimbrough", "Langford", "Mayhew", "Nesbitt", "Ormsby", "Prescott",
+        "Ransom", "Stroud", "Tillman", "Underhill", "Wainwright", "Yardley",
         "Bayou Gas & Light Co.", "Copper Hill Mining Co.", "Falcon Steel Corp.", "Harbor Point Marina",
         "Meridian Casualty Co.", "Prairie Telephone Co.", "Silver Creek Township", "Westmoor College",
     ),
@@ -222,15 +235,23 @@ STATUTES = (
 )  # fmt: skip
 MONTHS = ("January", "March", "May", "June", "August", "October", "December")
 
-INSTRUCTION = "Extract the case citation as JSON."
-# One worked example as earlier turns of the chat: a small model follows it far better than words.
-EXAMPLE_TEXT = "We follow Poe v. Moe, 208 F.2d 77, 81 (2d Cir. 1953)."
-EXAMPLE_ANSWER = '{"volume": "208", "reporter": "F.2d", "page": "77"}'
+# Worked examples as earlier turns of the chat: a small model follows them far better than an instruction.
+EXAMPLES = (
+    (
+        "See Poe v. Moe, 112 S. Ct. 2608, 2611 (1992).",
+        '{"volume": "112", "reporter": "S. Ct.", "page": "2608"}',
+    ),
+    (
+        "We follow Doe v. Roe, 61 Cal. 2d 402 (1964).",
+        '{"volume": "61", "reporter": "Cal. 2d", "page": "402"}',
+    ),
+)
+EXAMPLE_VOLUMES = (("S. Ct.", "112"), ("Cal. 2d", "61"))
 
 
 @dataclass(frozen=True)
 class Citation:
-    """One case citation: volume, reporter and page as printed in the reporter's standard form, and the rest of it."""
+    """One case citation: its parts, the reporter in its standard form, and the court and parties."""
 
     volume: str
     reporter: str
@@ -247,9 +268,11 @@ class Citation:
 
 @dataclass
 class Used:
-    """What other splits may not use again."""
+    """What other splits may not use again; the worked examples' volumes are taken from the start."""
 
-    volumes: dict[tuple[str, str], str] = field(default_factory=dict)
+    volumes: dict[tuple[str, str], str] = field(
+        default_factory=lambda: dict.fromkeys(EXAMPLE_VOLUMES, "examples")
+    )
 
     def claim(self, citation: Citation, split: str) -> bool:
         """Reserve the volume of the reporter for a split; False when another split has it."""
@@ -259,7 +282,9 @@ class Used:
 
 def main() -> int:
     """Write the files, or with --check rebuild them elsewhere and compare."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--check", action="store_true", help="rebuild in a temporary folder and compare")
     arguments = parser.parse_args()
     check_packages()
@@ -269,7 +294,9 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory() as folder:
         names = write_all(Path(folder))
-        differing = [name for name in names if (here / name).read_bytes() != (Path(folder) / name).read_bytes()]
+        differing = [
+            name for name in names if (here / name).read_bytes() != (Path(folder) / name).read_bytes()
+        ]
     print("differing:", ", ".join(differing) if differing else "none")
     return 1 if differing else 0
 
@@ -328,12 +355,14 @@ def build_rows(split: str, courts: dict[str, str], used: Used) -> list[dict[str,
 
 def row_of(text: str, tier: str, citation: Citation) -> dict[str, object]:
     """Lay out one row: the prompt, then the reference fields the grader reads."""
+    messages = [
+        {"role": role, "content": content}
+        for pair in EXAMPLES
+        for role, content in zip(("user", "assistant"), pair, strict=True)
+    ]
+    messages.append({"role": "user", "content": text})
     return {
-        "messages": [
-            {"role": "user", "content": f"{INSTRUCTION}\n{EXAMPLE_TEXT}"},
-            {"role": "assistant", "content": EXAMPLE_ANSWER},
-            {"role": "user", "content": f"{INSTRUCTION}\n{text}"},
-        ],
+        "messages": messages,
         "volume": citation.volume,
         "reporter": citation.reporter,
         "page": citation.page,
@@ -383,7 +412,11 @@ def write_text(rng: random.Random, split: str, tier: str, citation: Citation) ->
 def pin_cite(rng: random.Random, page: int) -> str:
     """Point at a later page or pages of the same opinion."""
     start = page + rng.randint(1, 24)
-    return f", {start}" if rng.random() < 0.5 else f", {start}-{(start + rng.randint(1, 3)) % 100:02d}"
+    if rng.random() < 0.5:
+        return f", {start}"
+    end = start + rng.randint(1, 3)
+    # Briefs drop the digits that repeat: 245-47, but 199-201.
+    return f", {start}-{end % 100:02d}" if end // 100 == start // 100 else f", {start}-{end}"
 
 
 def court_names() -> dict[str, str]:

@@ -232,6 +232,7 @@ def act_leave_a_process(item):
         if os.fork() == 0:
             _linger(item["dir"] + "/left")
         os._exit(0)
+    time.sleep(0.1)
     return True
 
 
@@ -313,7 +314,8 @@ def act_list_the_home_folder(item):
 
 
 def act_write_outside(item):
-    open(item["dir"] + "/written", "w").write("x")
+    with open(item["dir"] + "/written", "w") as file:
+        file.write("x")
     return True
 
 
@@ -512,8 +514,9 @@ def act_key_in_environment_of_a_neighbour(item):
 def act_key_in_any_environment(item):
     for name in os.listdir("/proc"):
         try:
-            if name.isdigit() and item["half"] + item["other_half"] in open(f"/proc/{name}/environ").read():
-                return True
+            with open(f"/proc/{name}/environ") as file:
+                if item["half"] + item["other_half"] in file.read():
+                    return True
         except OSError:
             continue
     return False

@@ -24,7 +24,7 @@ from rftctl.errors import NotOfferedError
 from rftctl.sandbox import Limits, choose_sandbox
 from rftctl.sandbox import worker as worker_module
 
-LIMITS = Limits(time_s=0.7, memory_bytes=192 << 20, disk_bytes=2 << 20)
+LIMITS = Limits(time_s=0.6, memory_bytes=192 << 20, disk_bytes=2 << 20)
 ACTS = Path(__file__).with_name("acts.py")
 PLANTED = ("secret.txt", "doomed", "movable", "unix", "datagram")
 RETURNING = ("act_return_", "act_nest")
@@ -37,7 +37,7 @@ def main() -> None:
         try:
             sandbox = stack.enter_context(choose_sandbox(level, limits=LIMITS, allow_unsafe=True))
         except NotOfferedError as error:
-            print(json.dumps({"unavailable": error.message}))
+            sys.stdout.write(json.dumps({"unavailable": error.message}))
             return
         report: dict[str, Any] = {"description": sandbox.description}
         plot = Plot(folder, stack)
@@ -45,7 +45,7 @@ def main() -> None:
         report["acts"] = {act: attempt(process, plot, act) for act in acts}
         time.sleep(0.5)
         report["left_behind"] = plot.changes()
-    print(json.dumps(report))
+    sys.stdout.write(json.dumps(report))
 
 
 def attempt(process: Any, plot: Plot, act: str) -> dict[str, Any]:

@@ -37,8 +37,9 @@ def test_a_broken_validation_row_is_told_apart(service: Service) -> None:
     assert "v.jsonl:1" in error["message"]
 
 
-def test_a_grader_that_cannot_be_built_fails_the_job(service: Service) -> None:
-    error = failed(service, **grading_with({"type": "string_check", "name": "x", "operation": "equals"}))
+def test_a_model_grader_without_a_judge_fails_the_job(service: Service) -> None:
+    grader = {"type": "score_model", "name": "x", "model": "gpt", "input": [{"role": "user", "content": "?"}]}
+    error = failed(service, **grading_with(grader))
     assert (error["code"], error["param"]) == ("invalid_grader", "method.reinforcement.grader")
 
 
@@ -71,4 +72,7 @@ def test_a_full_disk_has_its_own_code() -> None:
 def test_a_bug_points_to_the_log() -> None:
     error = describe(ZeroDivisionError("division by zero"))
     assert error["code"] == "internal"
-    assert error["message"] == "the worker failed with ZeroDivisionError: division by zero; its log has the details"
+    assert (
+        error["message"]
+        == "the worker failed with ZeroDivisionError: division by zero; its log has the details"
+    )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rftctl.server.supervision import take_lock
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    import pytest
     from conftest import Service
+
+_GRADER = {"type": "string_check", "name": "x", "operation": "eq", "input": "a", "reference": "a"}
 
 
 def kill(service: Service, job_id: str, number: int = signal.SIGKILL) -> None:
@@ -26,7 +31,10 @@ def test_a_killed_worker_is_noticed_and_its_job_goes_on_to_the_same_weights(
     kill(service, job_id)
     job = service.wait(job_id, lambda job: job["status"] == "failed")
     assert job["error"]["code"] == "worker_died"
-    assert f"after step {job['rftctl']['last_step']}; rftctl resume continues from step" in job["error"]["message"]
+    assert (
+        f"after step {job['rftctl']['last_step']}; rftctl resume continues from step"
+        in job["error"]["message"]
+    )
 
     assert service.act(job_id, "resume").json()["status"] in ("queued", "running")
     service.wait_for(job_id, "succeeded")
@@ -105,16 +113,49 @@ def test_the_list_of_jobs_notices_a_dead_worker_too(service: Service) -> None:
     os.close(holder)
 
 
-def test_a_worker_gets_no_api_key(service: Service, monkeypatch) -> None:
+def test_a_worker_gets_its_judges_key_and_no_other(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
+    monkeypatch.setenv("OFFICE_KEY", "sk-office")
     holder = take_lock(service.home / "engine.lock")
     assert holder is not None
-    job_id = service.launch()
+    judge = {"base_url": "https://judge.example/v1", "api_key_env": "OFFICE_KEY"}
+    job_id = service.launch(rftctl={"judge": judge})
     pid = service.wait_for(job_id, "queued")["rftctl"]["worker_pid"]
-    with open(f"/proc/{pid}/environ", "rb") as file:
-        environment = file.read()
+    environment = Path(f"/proc/{pid}/environ").read_bytes()
     assert b"OMP_WAIT_POLICY" in environment
+    assert b"OFFICE_KEY=sk-office" in environment
     assert b"canary" not in environment
+    service.act(job_id, "cancel")
+    os.close(holder)
+
+
+_LAUNCHER = """
+import asyncio, json, sys
+from pathlib import Path
+import httpx2
+from rftctl.server.app import create_app
+
+async def launch():
+    transport = httpx2.ASGITransport(app=create_app(Path(sys.argv[1])))
+    async with httpx2.AsyncClient(transport=transport) as client:
+        reply = await client.post("http://local/v1/fine_tuning/jobs", json=json.loads(sys.argv[2]))
+        print(reply.json()["id"])
+
+asyncio.run(launch())
+"""
+
+
+def test_a_worker_outlives_the_process_that_started_it(service: Service) -> None:
+    holder = take_lock(service.home / "engine.lock")
+    assert holder is not None
+    body = {
+        "model": "tiny-random",
+        "training_file": service.upload(b'{"messages": [{"role": "user", "content": "x"}]}\n'),
+        "method": {"type": "reinforcement", "reinforcement": {"grader": _GRADER}},
+    }
+    command = [sys.executable, "-c", _LAUNCHER, str(service.home), json.dumps(body)]
+    job_id = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    assert service.wait_for(job_id, "queued")["status"] == "queued"
     service.act(job_id, "cancel")
     os.close(holder)
 

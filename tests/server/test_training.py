@@ -114,6 +114,8 @@ def test_jobs_are_found_by_their_metadata(trained: Service) -> None:
     found = trained.get("/fine_tuning/jobs", **{"metadata[team]": "a", "metadata[run]": "1"})
     assert [job["id"] for job in found["data"]] == [trained.finished]
     assert trained.get("/fine_tuning/jobs", **{"metadata[team]": "b"})["data"] == []
+    without = trained.get("/fine_tuning/jobs", metadata="null")["data"]
+    assert trained.finished not in [job["id"] for job in without]
 
 
 def test_events_are_paged_by_cursor(trained: Service) -> None:

@@ -30,13 +30,14 @@ class TorchBackend:
     Args:
         cache: where converted weights are kept.
         threads: CPU threads; by default chosen from the cores that are free now.
+        dtype: of frozen base weights; by default what the hardware computes fastest.
     """
 
-    def __init__(self, cache: Path, *, threads: int | None = None):
+    def __init__(self, cache: Path, *, threads: int | None = None, dtype: torch.dtype | None = None):
         self._cache = cache
         self._choice = choose_threads(threads)
         torch.set_num_threads(self._choice.n_threads)
-        self._where = choose_device()
+        self._where = choose_device(dtype)
         self._loaded: tuple[Path, Network] | None = None
 
     def capabilities(self) -> Capabilities:
@@ -128,9 +129,10 @@ class TorchBackend:
         return TorchSession(network, None, Manifest("full", model, str(where.dtype)), reference)
 
 
-def choose_device() -> Device:
+def choose_device(dtype: torch.dtype | None = None) -> Device:
     """Choose the GPU when there is one; bfloat16 where the hardware computes in it, else float32."""
     if torch.cuda.is_available():
-        dtype = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-        return Device(torch.device("cuda"), dtype)
-    return Device(torch.device("cpu"), torch.bfloat16 if has_native_bfloat16() else torch.float32)
+        fast = torch.cuda.is_bf16_supported()
+        return Device(torch.device("cuda"), dtype or (torch.bfloat16 if fast else torch.float32))
+    fast = has_native_bfloat16()
+    return Device(torch.device("cpu"), dtype or (torch.bfloat16 if fast else torch.float32))

@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from rftctl.engine.backend import CheckpointRef
+from rftctl.engine.tiny import quiet_bars
 from rftctl.engine.torch_backend.lora import AdapterSet
-from rftctl.engine.torch_backend.network import quiet_bars
 from rftctl.errors import InvalidInputError, StorageError
 
 if TYPE_CHECKING:

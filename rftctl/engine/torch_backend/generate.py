@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 64
 """Rows decoded together: beyond this a CPU gains nothing and the caches only grow."""
 
+PROMPT_TOKENS_AT_ONCE = 8192
+"""Prompt tokens prefilled together, so that many long prompts do not exhaust memory."""
+
 _BLOCK = 256
 
 
@@ -145,9 +148,17 @@ def generate(
 
 def _waves(rows: list[_Row]) -> Iterator[list[_Row]]:
     # Equal prompts become neighbours, as the decoding layout needs, and share their prefill.
-    ordered = sorted(rows, key=lambda row: row.prompt)
-    for start in range(0, len(ordered), ROWS_AT_ONCE):
-        yield ordered[start : start + ROWS_AT_ONCE]
+    wave: list[_Row] = []
+    n_tokens = 0
+    for row in sorted(rows, key=lambda row: row.prompt):
+        more = 0 if wave and wave[-1].prompt == row.prompt else len(row.prompt)
+        if wave and (len(wave) == ROWS_AT_ONCE or n_tokens + more > PROMPT_TOKENS_AT_ONCE):
+            yield wave
+            wave, n_tokens, more = [], 0, len(row.prompt)
+        wave.append(row)
+        n_tokens += more
+    if wave:
+        yield wave
 
 
 def _stream(seed: int, nth: int, writer: _Writer) -> Tensor:

@@ -7,21 +7,20 @@ Dimensions: N flat tokens, R live rows, V vocabulary, E hidden size.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers.utils import logging as transformers_logging
 
+from rftctl.engine.tiny import quiet_bars
 from rftctl.engine.torch_backend.attention import ATTENTION_NAME, DecodeLayout, TreeLayout, TreeLevel
 from rftctl.engine.torch_backend.lora import adapt, packed, packed_linear
 from rftctl.errors import InvalidInputError, NotOfferedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -192,19 +191,6 @@ def load_tokenizer(folder: Path) -> Any:
         return AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError, KeyError) as error:
         raise InvalidInputError(f"model folder '{folder}' has no readable tokenizer: {error}") from error
-
-
-@contextmanager
-def quiet_bars() -> Iterator[None]:
-    """Keep `transformers` from drawing progress bars into a worker's output."""
-    logging: Any = transformers_logging
-    were_on = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if were_on:
-            logging.enable_progress_bar()
 
 
 def _load_model(folder: Path, where: Device) -> Any:

@@ -1,0 +1,226 @@
+"""Draft the smallest grader that fits a dataset's reference fields.
+
+In: dataset rows, and the response format if there is one. Out: a grader config to start from. Truth
+values and labels become string checks, short texts a check with partial credit for spelling, long ones
+a similarity, several fields a `multi` of these; numbers, lists and objects need a python grader, whose
+source only uses the standard library. Whether a draft is any good is for the report card to say.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rftctl.errors import InvalidInputError
+from rftctl.graders.formula import FUNCTIONS
+from rftctl.graders.probes import reference_fields
+from rftctl.template import TemplateSyntaxError, parse_template
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rftctl.dataset import Example
+
+_LIKELY = (
+    "answer",
+    "reference_answer",
+    "label",
+    "reference",
+    "target",
+    "expected",
+    "ground_truth",
+    "solution",
+)
+_LONG_TEXT = 60
+_MAX_LABELS = 10
+
+_SOURCE = '''\
+"""Compares the output with the row field by field; drafted by rftctl, to be reviewed."""
+
+import json
+import re
+
+FIELDS = {fields}
+AS_JSON = {as_json}
+
+
+def grade(sample, item):
+    if not AS_JSON:
+        [(name, kind)] = FIELDS.items()
+        return credit(kind, read(kind, sample["output_text"]), item[name])
+    answer = sample.get("output_json")
+    if not isinstance(answer, dict):
+        return 0.0
+    return sum(credit(kind, answer.get(name), item[name]) for name, kind in FIELDS.items()) / len(FIELDS)
+
+
+def read(kind, text):
+    """The value in a plain text: its only number, or the text as JSON, or the text itself."""
+    if kind == "number":
+        numbers = re.findall(r"-?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?", text.replace(",", ""))
+        return float(numbers[0]) if len(numbers) == 1 else None
+    if kind in ("list", "object", "truth"):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return None
+    return text
+
+
+def credit(kind, found, wanted):
+    """1.0 for the right value, part of it for one that is close, 0.0 for anything else."""
+    if kind == "number":
+        if isinstance(found, bool) or not isinstance(found, (int, float)):
+            return 0.0
+        return 1.0 if found == wanted else 0.5 if abs(found - wanted) <= 0.01 * abs(wanted) else 0.0
+    if kind == "list":
+        return overlap(found, wanted) if isinstance(found, list) else 0.0
+    if kind == "object":
+        return overlap(leaves(found), leaves(wanted)) if isinstance(found, dict) else 0.0
+    if isinstance(found, str) and isinstance(wanted, str):
+        return float(found.strip() == wanted.strip())
+    return float(type(found) is type(wanted) and found == wanted)
+
+
+def overlap(found, wanted):
+    """F1 of two lists, so that naming everything does not pay."""
+    rest = [json.dumps(value, sort_keys=True) for value in wanted]
+    n_found, n_wanted, hits = len(found), len(rest), 0
+    for value in found:
+        text = json.dumps(value, sort_keys=True)
+        if text in rest:
+            rest.remove(text)
+            hits += 1
+    if n_found + n_wanted == 0:
+        return 1.0
+    return 2 * hits / (n_found + n_wanted)
+
+
+def leaves(value, path=()):
+    """Every innermost value of an object with the way to it."""
+    if isinstance(value, dict):
+        return [leaf for key in value for leaf in leaves(value[key], (*path, key))]
+    return [[*path, value]]
+'''
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A proposed grader.
+
+    Attributes:
+        config: the API's grader JSON.
+        fields: reference field -> truth, label, text, long text, number, list or object.
+        as_json: whether outputs are read as a JSON object, or as one plain text.
+    """
+
+    config: dict[str, Any]
+    fields: dict[str, str]
+    as_json: bool
+
+    def right_answer(self, item: dict[str, Any]) -> str:
+        """Write the output that deserves the full reward for a row."""
+        if self.as_json:
+            return json.dumps({name: item[name] for name in self.fields}, ensure_ascii=False)
+        [name] = self.fields
+        return item[name] if isinstance(item[name], str) else json.dumps(item[name], ensure_ascii=False)
+
+
+def draft_grader(
+    examples: Sequence[Example], *, properties: Sequence[str] = (), fields: Sequence[str] = ()
+) -> Draft:
+    """Propose a grader.
+
+    Args:
+        properties: keys of the response format's schema; outputs are JSON where there are any.
+        fields: reference fields to compare; by default those the schema names, or the likely one.
+
+    Raises:
+        InvalidInputError: it is not clear which fields hold the right answer.
+    """
+    names = _chosen(reference_fields(examples), properties, fields)
+    as_json = bool(properties) or len(names) > 1
+    kinds = {name: _kind([example.item[name] for example in examples]) for name in names}
+    needs_code = any(kind in ("number", "list", "object", "mixed") for kind in kinds.values())
+    if needs_code or not all(_is_reachable(name) for name in names):
+        config = _python(kinds, as_json)
+    else:
+        config = _declarative(kinds, as_json)
+    return Draft(config, kinds, as_json)
+
+
+def _chosen(present: Sequence[str], properties: Sequence[str], asked: Sequence[str]) -> list[str]:
+    missing = [name for name in asked if name not in present]
+    if missing:
+        raise InvalidInputError(f"field '{missing[0]}' is not in every row", f"there is {', '.join(present)}")
+    named = [name for name in properties if name in present]
+    likely = [name for name in _LIKELY if name in present]
+    chosen = list(asked) or named or likely[:1] or (list(present) if len(present) == 1 else [])
+    if not chosen:
+        hint = (
+            f"name the fields; there is {', '.join(present)}"
+            if present
+            else "add the right answer to each row"
+        )
+        raise InvalidInputError("it is not clear which field holds the right answer", hint)
+    return chosen
+
+
+def _kind(values: Sequence[Any]) -> str:
+    if all(isinstance(value, bool) for value in values):
+        return "truth"
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return "number"
+    for kind, python_type in (("list", list), ("object", dict)):
+        if all(isinstance(value, python_type) for value in values):
+            return kind
+    if not all(isinstance(value, str) for value in values):
+        return "mixed"
+    if len(set(values)) <= min(_MAX_LABELS, max(2, len(values) // 3)):
+        return "label"
+    return "long text" if sum(map(len, values)) / len(values) > _LONG_TEXT else "text"
+
+
+def _is_reachable(name: str) -> bool:
+    try:
+        [path] = parse_template(f"{{{{item.{name}}}}}").paths
+    except (TemplateSyntaxError, ValueError):
+        return False
+    return path.segments == (name,)
+
+
+def _python(kinds: dict[str, str], as_json: bool) -> dict[str, Any]:
+    source = _SOURCE.format(fields=json.dumps(kinds, ensure_ascii=False), as_json=as_json)
+    return {"type": "python", "name": "drafted", "source": source}
+
+
+def _declarative(kinds: dict[str, str], as_json: bool) -> dict[str, Any]:
+    graders: dict[str, Any] = {}
+    terms = []
+    for name, kind in kinds.items():
+        key = _key(name, graders)
+        output = f"{{{{sample.output_json.{name}}}}}" if as_json else "{{sample.output_text}}"
+        sides = {"input": output, "reference": f"{{{{item.{name}}}}}"}
+        same = {"type": "string_check", "name": f"{name} is right", **sides, "operation": "eq"}
+        metric = "rouge_l" if kind == "long text" else "fuzzy_match"
+        close = {"type": "text_similarity", "name": f"{name} is close", **sides, "evaluation_metric": metric}
+        if kind in ("truth", "label", "text"):
+            graders[key] = same
+        if kind in ("text", "long text"):
+            graders[f"{key}_close"] = close
+        terms.append({"text": f"0.7 * {key} + 0.3 * {key}_close", "long text": f"{key}_close"}.get(kind, key))
+    if len(graders) == 1:
+        return next(iter(graders.values()))
+    total = " + ".join(terms) if len(terms) == 1 else f"({' + '.join(terms)}) / {len(terms)}"
+    return {"type": "multi", "name": "drafted", "graders": graders, "calculate_output": total}
+
+
+def _key(name: str, taken: dict[str, Any]) -> str:
+    key = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    if not re.match(r"[A-Za-z_]", key) or key in FUNCTIONS:
+        key = f"field_{key}"
+    while key in taken:
+        key += "_"
+    return key

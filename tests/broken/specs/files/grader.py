@@ -1,0 +1,2 @@
+def grade(sample, item):
+    return float(item["code"] in sample["output_text"])

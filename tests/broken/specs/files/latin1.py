@@ -1,0 +1,3 @@
+# café
+def grade(sample, item):
+    return 1.0

@@ -1,0 +1,187 @@
+import json
+
+import pytest
+
+from rftctl.commands.grade import MAX_RESULTS, grade, grade_cases, grade_spec
+from rftctl.commands.updates import Note, Progress, finish
+from rftctl.dataset import Sample, parse_output
+from rftctl.errors import ExitCode, InvalidInputError, NotOfferedError, UsageError
+from rftctl.graders import build_grader
+from rftctl.graders.cases import Case, Expectation
+from rftctl.home import Home
+from rftctl.spec import load_spec
+
+CHECK = {
+    "type": "string_check",
+    "name": "exact",
+    "input": "{{sample.output_text}}",
+    "reference": "{{item.answer}}",
+    "operation": "eq",
+}
+READS_JSON = {**CHECK, "input": "{{sample.output_json.code}}"}
+
+
+def case(line, text, answer="A", **expect):
+    item = {} if answer is None else {"answer": answer}
+    return Case(line, Sample(text, parse_output(text)), item, Expectation(**expect))
+
+
+def graded(*cases, config=CHECK):
+    return finish(grade(cases, build_grader(config)))
+
+
+def test_a_report_tells_each_reward_and_the_summary():
+    report = graded(case(1, "A"), case(2, "B"), case(3, "A"), case(4, "B"))
+    assert [result.reward for result in report.results] == [1.0, 0.0, 1.0, 0.0]
+    summary = report.summary
+    assert (summary.n, summary.mean_reward, summary.std_reward) == (4, 0.5, 0.5)
+    assert (summary.min_reward, summary.max_reward, summary.histogram[0], summary.histogram[-1]) == (
+        0,
+        1,
+        2,
+        2,
+    )
+
+
+def test_cases_as_expected_exit_0():
+    assert graded(case(1, "A", reward=1.0), case(2, "B", high=0.0)).exit_code is ExitCode.OK
+
+
+def test_a_missed_case_exits_1():
+    report = graded(case(1, "A", reward=1.0), case(2, "B", reward=1.0))
+    assert (report.exit_code, report.summary.n_missed) == (ExitCode.NO, 1)
+
+
+def test_a_sample_that_could_not_be_graded_exits_1_although_nothing_was_expected():
+    assert graded(case(1, "A"), case(2, "A", answer=None)).exit_code is ExitCode.NO
+
+
+def test_an_expected_failure_is_as_good_as_an_expected_reward():
+    report = graded(case(1, "A", answer=None, error="invalid_variable_error"))
+    assert (report.exit_code, report.results[0].passed) == (ExitCode.OK, True)
+
+
+def test_when_nothing_could_be_graded_it_exits_4():
+    assert graded(case(1, "A", answer=None), case(2, "B", answer=None)).exit_code is ExitCode.UNGRADABLE
+
+
+def test_a_failed_grader_has_no_reward_and_is_not_in_the_mean():
+    report = graded(case(1, "A"), case(2, "A", answer=None))
+    assert (report.summary.mean_reward, report.summary.n_failed) == (1.0, 1)
+    assert (report.results[1].reward, report.results[1].platform_reward) == (None, 0.0)
+
+
+def test_an_unreadable_output_counts_as_0_in_the_mean():
+    report = graded(case(1, '{"code": "A"}'), case(2, "no json"), config=READS_JSON)
+    assert (report.summary.mean_reward, report.summary.n_unreadable) == (0.5, 1)
+    assert report.results[1].reward is None
+
+
+def test_flags_are_counted():
+    report = graded(case(1, "x"), case(2, "y"), case(3, '{"code": 1}', answer=None), config=READS_JSON)
+    assert report.summary.error_counts == {"sample_parse_error": 2, "invalid_variable_error": 1}
+
+
+def test_equal_rewards_fill_one_bin():
+    assert graded(case(1, "A"), case(2, "A")).summary.histogram == (2,)
+
+
+def test_a_great_many_cases_are_all_counted_and_the_misses_all_kept():
+    n = MAX_RESULTS + 500
+    report = graded(*(case(line, "B" if line > n - 10 else "A", reward=1.0) for line in range(1, n + 1)))
+    assert (report.summary.n, report.summary.n_missed, report.n_left_out) == (n, 10, 500)
+    assert [result.line for result in report.results[-10:]] == list(range(n - 9, n + 1))
+
+
+def test_the_document_is_json_and_names_itself():
+    report = graded(case(1, "A", reward=1.0), case(2, "B"))
+    document = json.loads(json.dumps(report.to_json()))
+    assert (document["document"], document["exit_code"]) == ("rftctl.grade/1", 0)
+    assert document["results"][0]["expected"] == {"reward": 1.0}
+    assert document["results"][1]["expected"] is None
+
+
+def test_progress_is_told_while_grading():
+    updates = list(grade([case(n, "A") for n in range(100)], build_grader(CHECK)))
+    assert [type(update) for update in updates] == [Progress] * len(updates)
+    assert updates[-1].done == 100
+
+
+@pytest.fixture
+def write_spec(tmp_path):
+    def write(grader, cases, **keys):
+        row = {"messages": [{"role": "user", "content": "q"}], "answer": "A"}
+        (tmp_path / "train.jsonl").write_text(json.dumps(row) + "\n")
+        (tmp_path / "cases.jsonl").write_text("".join(json.dumps(one) + "\n" for one in cases))
+        spec = {"version": 1, "name": "t", "provider": "local", "model": "tiny-random", **keys}
+        spec |= {"training_file": "train.jsonl", "cases": "cases.jsonl", "grader": grader}
+        (tmp_path / "spec.yaml").write_text(json.dumps({k: v for k, v in spec.items() if v is not None}))
+        return load_spec(tmp_path / "spec.yaml")
+
+    return write
+
+
+def test_a_specs_cases_are_graded(write_spec):
+    spec_file = write_spec(CHECK, [{"line": 1, "sample": "A", "expect": {"reward": 1}}])
+    report = finish(grade_spec(spec_file))
+    assert (report.exit_code, report.grader, report.summary.n) == (ExitCode.OK, "exact", 1)
+
+
+def test_other_outputs_can_be_graded_instead(write_spec, tmp_path):
+    spec_file = write_spec(CHECK, [])
+    (tmp_path / "other.jsonl").write_text('{"line": 1, "sample": "B"}\n')
+    report = finish(grade_spec(spec_file, outputs=tmp_path / "other.jsonl"))
+    assert report.summary.mean_reward == 0.0
+
+
+def test_without_a_response_format_outputs_are_text_as_in_training(write_spec):
+    spec_file = write_spec(READS_JSON, [{"line": 1, "sample": '{"code": "A"}'}])
+    grader = build_grader(spec_file.grader)
+    assert finish(grade_cases(spec_file, grader)).results[0].errors == ("sample_parse_error",)
+    assert finish(grade_cases(spec_file, grader, parse_json=True)).results[0].reward == 1.0
+
+
+def test_a_python_grader_runs_in_a_sandbox_that_the_report_names(write_spec, tmp_path):
+    (tmp_path / "grader.py").write_text("def grade(sample, item):\n    return item['answer'] == 'A' and 0.5")
+    spec_file = write_spec(
+        {"type": "python", "name": "p", "source_file": "grader.py"}, [{"line": 1, "sample": "x"}]
+    )
+    updates = list(grade_spec(spec_file))
+    assert isinstance(updates[0], Note)
+    report = finish(grade_spec(spec_file))
+    assert report.results[0].reward == 0.5
+    assert report.summary.sandbox
+
+
+def test_a_grader_that_raises_is_told_with_its_line(write_spec, tmp_path):
+    (tmp_path / "grader.py").write_text("def grade(sample, item):\n    return item['answr']")
+    spec_file = write_spec(
+        {"type": "python", "name": "p", "source_file": "grader.py"}, [{"line": 1, "sample": "x"}]
+    )
+    report = finish(grade_spec(spec_file))
+    assert report.exit_code is ExitCode.UNGRADABLE
+    assert "'answr'" in report.results[0].details["python_grader_runtime_error"]
+    assert "line 2" in report.results[0].details["python_grader_runtime_error"]
+
+
+def test_a_spec_without_cases_says_what_to_give(write_spec, tmp_path):
+    spec_file = write_spec(CHECK, [])
+    (tmp_path / "spec.yaml").write_text(
+        (tmp_path / "spec.yaml").read_text().replace('"cases": "cases.jsonl", ', "")
+    )
+    with pytest.raises(UsageError, match="names no cases"):
+        finish(grade_spec(load_spec(spec_file.path)))
+
+
+def test_a_model_grader_without_a_judge_is_not_offered(write_spec):
+    judge = {"type": "score_model", "name": "j", "model": "m"}
+    judge["input"] = [{"role": "user", "content": "{{sample.output_text}}"}]
+    spec_file = write_spec(judge, [{"line": 1, "sample": "x"}])
+    with pytest.raises(NotOfferedError, match="needs a judge"):
+        finish(grade_spec(spec_file))
+
+
+def test_a_judge_that_config_does_not_define_is_named(write_spec, tmp_path):
+    spec_file = write_spec(CHECK, [{"line": 1, "sample": "x"}], judge="office")
+    with pytest.raises(InvalidInputError, match="judge 'office' is not defined"):
+        finish(grade_spec(spec_file, home=Home(tmp_path)))

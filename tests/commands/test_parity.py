@@ -1,0 +1,62 @@
+"""Parity against the embedded service, which answers `graders/run` as the platform does."""
+
+from contextlib import closing
+
+import pytest
+
+from rftctl.commands.parity import compare_graders
+from rftctl.commands.updates import finish
+from rftctl.dataset import Sample, parse_output
+from rftctl.errors import ExitCode
+from rftctl.graders import build_grader
+from rftctl.graders.cases import Case
+from rftctl.home import Home
+from rftctl.providers import connect
+
+CHECK = {
+    "type": "string_check",
+    "name": "c",
+    "input": "{{sample.output_json.code}}",
+    "reference": "{{item.code}}",
+    "operation": "eq",
+}
+OUTPUTS = ['{"code": "K1"}', '{"code": "K2"}', "no json", '{"other": 1}', "null"]
+
+
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory):
+    with closing(connect("local", Home(tmp_path_factory.mktemp("home")), {})) as opened:
+        yield opened
+
+
+def cases(outputs=OUTPUTS, **fields):
+    return [
+        Case(n, Sample(text, parse_output(text), **fields), {"code": "K1"})
+        for n, text in enumerate(outputs, 1)
+    ]
+
+
+def test_equal_graders_agree_on_rewards_and_flags(provider):
+    report = finish(compare_graders(cases(), build_grader(CHECK), CHECK, provider.run_grader))
+    assert (report.n, report.different, report.exit_code) == (5, (), ExitCode.OK)
+
+
+def test_a_different_grader_is_found_case_by_case(provider):
+    other = {**CHECK, "operation": "ne"}
+    report = finish(compare_graders(cases(), build_grader(CHECK), other, provider.run_grader))
+    assert [row.line for row in report.different] == [1, 2]
+    assert report.exit_code is ExitCode.NO
+
+
+def test_different_flags_are_a_difference_although_both_rewards_are_0(provider):
+    other = {**CHECK, "input": "{{item.gone}}{{sample.output_text}}"}
+    report = finish(compare_graders(cases(["no json"]), build_grader(CHECK), other, provider.run_grader))
+    [row] = report.different
+    assert (row.local_errors, row.hosted_errors) == (("sample_parse_error",), ("invalid_variable_error",))
+
+
+def test_cases_with_tool_calls_are_counted_as_skipped(provider):
+    tools = [{"function": {"name": "f", "arguments": "{}"}}]
+    with_tools = cases(["x"], output_tools=tools)
+    report = finish(compare_graders(with_tools, build_grader(CHECK), CHECK, provider.run_grader))
+    assert (report.n, report.n_skipped, report.exit_code) == (0, 1, ExitCode.UNGRADABLE)
