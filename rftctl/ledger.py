@@ -7,6 +7,7 @@ the intent or the result on disk. Never a secret: keys do not reach this file.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import sqlite3
 import time
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rftctl.errors import StorageError, UsageError
+from rftctl.errors import BusyError, StorageError, UsageError
 from rftctl.wire import JobEvent
 
 if TYPE_CHECKING:
@@ -88,6 +89,30 @@ class Ledger:
 
     def __exit__(self, *_: object) -> None:
         self._db.close()
+
+    @contextmanager
+    def lock(self, name: str, what: str) -> Iterator[None]:
+        """Hold an OS lock that dies with its process, so there is never a stale one to steal.
+
+        Args:
+            name: the lock's file name below the state folder.
+            what: what is going on, for the one who comes second.
+
+        Raises:
+            BusyError: another process holds it.
+        """
+        with _storage(self.path):
+            folder = self.path.parent / "locks"
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = (folder / name).open("w")
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise BusyError(
+                    f"another process is {what}", "wait for it, then look: rftctl runs"
+                ) from error
+            yield
 
     def add_run(self, run: Run) -> None:
         """Record the intent to launch, before anything leaves this machine."""

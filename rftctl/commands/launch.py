@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 LAUNCH_KEY = "rftctl_launch"
 SPEC_KEY = "rftctl_spec"
+# "uploading" is entered only while nothing is outstanding.
+_NOT_SENT = ("planned", "uploading", "refused")
 SETTLE_S = 600.0
 """How long a job may take to show up in a list after its create was sent; no service publishes a bound."""
 
@@ -92,7 +94,24 @@ def launch(
         BudgetError: the estimate does not fit, or nobody agreed to spend.
         ProviderError: the provider refused; the run stays planned and can be launched again.
         OutcomeUnknownError: sent, no reply, and no such job found (yet).
+        BusyError: another process is launching this spec now.
     """
+    lock = f"launch-{provider.name}-{spec_file.sha256[:16]}.lock"
+    with ledger.lock(lock, f"launching '{spec_file.spec.name}'"):
+        return (
+            yield from _launch_once(spec_file, ledger, provider, estimate, overrides or {}, again, may_spend)
+        )
+
+
+def _launch_once(
+    spec_file: SpecFile,
+    ledger: Ledger,
+    provider: Provider,
+    estimate: CostEstimate,
+    overrides: Mapping[str, str],
+    again: bool,
+    may_spend: Callable[[CostEstimate], bool],
+) -> Command[LaunchReport]:
     data_sha256 = hash_files(spec_file)
     found = [
         run for run in ledger.find_launched(spec_file.sha256, provider.name) if run.data_sha256 == data_sha256
@@ -103,7 +122,7 @@ def launch(
             return settled
     check_budget(spec_file, provider, estimate, may_spend)
     unsent = found[0] if found and not again else None
-    run = unsent or _plan(spec_file, provider, data_sha256, overrides or {})
+    run = unsent or _plan(spec_file, provider, data_sha256, overrides)
     if unsent is None:
         ledger.add_run(run)
     files = yield from _upload(run, spec_file, ledger, provider)
@@ -219,7 +238,7 @@ def _settle(run: Run, ledger: Ledger, provider: Provider) -> Command[LaunchRepor
         yield Note(f"this spec is run {run.run_id} already; --again makes a new one")
         return LaunchReport(ledger.run(run.run_id), job, is_new=False)
     sent = ledger.newest(run.run_id, "sending")
-    if sent is None or run.state == "refused":
+    if sent is None or run.state in _NOT_SENT:
         yield Note(f"run {run.run_id} had not been sent yet; going on with it")
         return None
     yield Note(f"run {run.run_id} was sent and never confirmed; looking for its job at {provider.name}")

@@ -57,15 +57,19 @@ def grade(sample, item):
 
 
 def read(kind, text):
-    """The value in a plain text: its only number, or the text as JSON, or the text itself."""
+    """The value in a plain text: a number alone or after "answer is", JSON, or the text itself."""
     if kind == "number":
-        numbers = re.findall(r"-?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?", text.replace(",", ""))
-        return float(numbers[0]) if len(numbers) == 1 else None
-    if kind in ("list", "object", "truth"):
+        last = text.strip().splitlines()[-1] if text.strip() else ""
+        number = re.fullmatch(r"(?i)(?:.*answer *(?:is|:|=) *)?[$]?(-?[0-9.,]+(?:e[+-]?[0-9]+)?)%?", last.rstrip(". "))
+        try:
+            return float(number[1].replace(",", "")) if number else None
+        except ValueError:
+            return None
+    if kind in ("list", "object", "truth", "mixed"):
         try:
             return json.loads(text)
         except ValueError:
-            return None
+            return text
     return text
 
 

@@ -24,7 +24,7 @@ def connect(name: str, profile: Profile, home: Home, environ: Mapping[str, str])
     """Connect with `OPENAI_API_KEY`, to `OPENAI_BASE_URL` if it is set."""
     key = required(environ, "OPENAI_API_KEY", name)
     base_url = checked_url(environ.get("OPENAI_BASE_URL") or BASE_URL, name)
-    return OpenAIAPI(name, profile, lambda: make_client(base_url, key))
+    return OpenAIAPI(name, profile, lambda: make_client(base_url, key, is_own_account=True))
 
 
 def required(environ: Mapping[str, str], variable: str, provider: str) -> str:
@@ -39,7 +39,10 @@ def required(environ: Mapping[str, str], variable: str, provider: str) -> str:
 
 def checked_url(url: str, provider: str) -> str:
     """Refuse to send a key in the clear: plain http is for loopback only."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ProviderError(f"{provider}: base URL '{url}' cannot be read", str(error)) from error
     is_loopback = parts.hostname in ("127.0.0.1", "::1", "localhost")
     if parts.scheme == "https" or (parts.scheme == "http" and is_loopback):
         return url

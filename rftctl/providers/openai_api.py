@@ -20,7 +20,7 @@ from rftctl.dataset import ABSENT, Sample, parse_output
 from rftctl.errors import OutcomeUnknownError, ProviderError
 from rftctl.providers.base import Answer
 from rftctl.text import one_line
-from rftctl.wire import Checkpoint, Job, JobEvent
+from rftctl.wire import Checkpoint, Job, JobEvent, mapping, number
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -65,6 +65,7 @@ class OpenAIAPI:
         reading = self._portal.call(client)
         self._reading = reading
         self._writing = reading.with_options(max_retries=0)
+        self._secret = reading.api_key or "***"
         self._stack.callback(self._portal.call, reading.close)
 
     def close(self) -> None:
@@ -163,7 +164,7 @@ class OpenAIAPI:
         self, model: str, requests: Sequence[dict[str, Any]], *, concurrency: int
     ) -> Iterator[Answer]:
         """Answer chat requests as they come in, at most `concurrency` at once."""
-        results: queue.Queue[Answer] = queue.Queue()
+        results: queue.Queue[Answer | None] = queue.Queue()
 
         async def ask_all() -> None:
             limiter = CapacityLimiter(concurrency)
@@ -176,9 +177,12 @@ class OpenAIAPI:
                 results.put(await self._answer(index, {"model": model, **request}))
 
         future = self._portal.start_task_soon(ask_all)
+        # The end is announced however it comes, so that no failure leaves the reader waiting.
+        future.add_done_callback(lambda _: results.put(None))
         try:
-            for _ in requests:
-                yield results.get()
+            while (answer := results.get()) is not None:
+                yield answer
+            future.result()
         finally:
             future.cancel()
 
@@ -189,7 +193,7 @@ class OpenAIAPI:
                 raw = await self._reading.post("/chat/completions", body=body, cast_to=object)
             return _answer(index, raw, has_response_format="response_format" in body)
         except (openai.OpenAIError, TimeoutError) as error:
-            return Answer(index, None, _provider_error(self.name, f"model '{body['model']}'", error))
+            return Answer(index, None, self._failure(f"model '{body['model']}'", error))
         except ValueError:
             return Answer(
                 index, None, ProviderError(f"{self.name}: the model's reply is not JSON", _NOT_THE_API)
@@ -232,6 +236,28 @@ class OpenAIAPI:
         except ValueError as error:
             raise ProviderError(f"{self.name} sent something that cannot be used: {error}") from error
 
+    def _failure(self, what: str, error: BaseException) -> ProviderError:
+        name = self.name
+        if isinstance(error, openai.APIStatusError):
+            body = mapping(error.body)
+            # A server may echo the key that it refuses.
+            message = str(body.get("message") or error.message).replace(self._secret, "***")
+            hint, code = _HINTS.get(error.status_code, ""), body.get("code")
+            return ProviderError(
+                f"{name}: {one_line(message, limit=300)}",
+                hint,
+                status=error.status_code,
+                code=code if isinstance(code, str) else None,
+            )
+        if isinstance(error, TimeoutError | openai.APITimeoutError):
+            return ProviderError(f"{name} did not answer {what} in time", "try again later")
+        reason = one_line(str(error.__cause__ or error), limit=200)
+        if isinstance(error, openai.APIConnectionError):
+            return ProviderError(
+                f"{name} was not reached for {what}: {reason}", "check the network and the base URL"
+            )
+        return ProviderError(f"{name}: {reason}")
+
     def _call(self, what: str, act: Callable[[], Awaitable[T]], deadline_s: float) -> T:
         async def bounded() -> T:
             with fail_after(deadline_s):
@@ -240,7 +266,7 @@ class OpenAIAPI:
         try:
             return self._portal.call(bounded)
         except (openai.OpenAIError, TimeoutError) as error:
-            raise _provider_error(self.name, what, error) from error
+            raise self._failure(what, error) from error
         except ValueError as error:
             # The SDK lets the JSON reader's own complaint through.
             raise ProviderError(f"{self.name}: the reply to {what} is not JSON", _NOT_THE_API) from error
@@ -268,33 +294,44 @@ def make_client(
     *,
     transport: httpx2.AsyncBaseTransport | None = None,
     headers: dict[str, str] | None = None,
+    is_own_account: bool = False,
 ) -> openai.AsyncOpenAI:
-    """Make the SDK's client; call it inside the event loop's thread."""
-    return openai.AsyncOpenAI(
+    """Make the SDK's client; call it inside the event loop's thread.
+
+    Args:
+        is_own_account: it is OpenAI itself, so the account named in the environment goes along.
+    """
+    client = openai.AsyncOpenAI(
         base_url=base_url,
         api_key=api_key,
         http_client=http_client(transport),
         default_headers=headers,
         timeout=CHAT_DEADLINE_S,
     )
+    if not is_own_account:
+        # The SDK takes these from OPENAI_ORG_ID and OPENAI_PROJECT_ID and would send them to anybody.
+        client.organization = client.project = None
+    return client
 
 
 def _answer(index: int, raw: object, *, has_response_format: bool) -> Answer:
     body = _object(raw)
     choices = body.get("choices")
-    if not isinstance(choices, list) or not choices:
-        raise ProviderError("the model's reply has no choices")
-    message = choices[0].get("message") or {}
-    usage = {k: v for k, v in (body.get("usage") or {}).items() if isinstance(v, int)}
-    details = (body.get("usage") or {}).get("completion_tokens_details") or {}
-    text = message.get("content") or ""
+    choice = mapping(choices[0]) if isinstance(choices, list) and choices else {}
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        raise ProviderError("the model's reply has no message")
+    usage = {k: v for k, v in mapping(body.get("usage")).items() if isinstance(v, int)}
+    details = mapping(mapping(body.get("usage")).get("completion_tokens_details"))
+    text, tools = message.get("content"), message.get("tool_calls")
+    text = text if isinstance(text, str) else ""
     sample = Sample(
         output_text=text,
         output_json=parse_output(text) if has_response_format else ABSENT,
-        output_tools=list(message.get("tool_calls") or ()),
-        finish_reason=str(choices[0].get("finish_reason") or "stop"),
+        output_tools=tools if isinstance(tools, list) else [],
+        finish_reason=str(choice.get("finish_reason") or "stop"),
         completion_tokens=usage.get("completion_tokens", 0),
-        reasoning_tokens=int(details.get("reasoning_tokens") or 0),
+        reasoning_tokens=int(number(details.get("reasoning_tokens")) or 0),
     )
     return Answer(index, sample, token_usage=usage)
 
@@ -321,22 +358,6 @@ def _identity(raw: dict[str, Any], what: str) -> str:
     if not isinstance(identity, str) or not identity:
         raise ProviderError(f"the provider's {what} has no id")
     return identity
-
-
-def _provider_error(name: str, what: str, error: BaseException) -> ProviderError:
-    if isinstance(error, openai.APIStatusError):
-        body = error.body if isinstance(error.body, dict) else {}
-        message = one_line(str(body.get("message") or error.message), limit=300)
-        hint = _HINTS.get(error.status_code, "")
-        return ProviderError(f"{name}: {message}", hint, status=error.status_code, code=body.get("code"))
-    if isinstance(error, TimeoutError | openai.APITimeoutError):
-        return ProviderError(f"{name} did not answer {what} in time", "try again later")
-    if isinstance(error, openai.APIConnectionError):
-        reason = one_line(str(error.__cause__ or error), limit=200)
-        return ProviderError(
-            f"{name} was not reached for {what}: {reason}", "check the network and the base URL"
-        )
-    return ProviderError(f"{name}: {one_line(str(error), limit=300)}")
 
 
 _HINTS = {

@@ -31,7 +31,7 @@ def test_a_draft_comes_with_a_sound_card(write_rows, answers):
 
 
 def test_a_draft_that_too_few_rows_support_is_refused(write_rows):
-    report = finish(draft(write_rows(["a", "b", "c"])))
+    report = finish(draft(write_rows(["yes", "no", "yes"])))
     assert (report.card.verdict, report.exit_code) == ("undecided", ExitCode.NO)
 
 
@@ -43,7 +43,7 @@ def test_with_a_response_format_the_draft_reads_json(write_rows):
 
 
 def test_the_document_holds_the_grader_and_its_card(write_rows):
-    document = json.loads(json.dumps(finish(draft(write_rows(["a", "b", "c"]))).to_json()))
+    document = json.loads(json.dumps(finish(draft(write_rows(["yes", "no", "yes"]))).to_json()))
     assert document["document"] == "rftctl.draft/1"
     assert document["card"]["verdict"] == "undecided"
 

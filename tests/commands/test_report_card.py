@@ -32,7 +32,7 @@ def sandbox():
         yield opened
 
 
-def card(config, sandbox=None, n=40):
+def card(config, sandbox=None, n=20):
     grader = build_grader(config, sandbox=sandbox)
     report = finish(report_card(rows(n), grader))
     grader.close()
@@ -50,7 +50,7 @@ def weak(report):
 def test_an_exact_check_is_sound():
     report = card(EXACT)
     assert (report.verdict, report.exit_code) == ("sound", ExitCode.OK)
-    assert (report.n_rows, report.discrimination) == (40, 1.0)
+    assert (report.n_rows, report.discrimination) == (20, 1.0)
 
 
 def test_an_exact_check_rejects_the_right_answer_between_blanks():
@@ -73,7 +73,8 @@ def test_a_grader_that_pays_length_alone_is_dead_although_no_output_reaches_half
 
 
 def test_a_grader_that_also_pays_length_is_gameable(sandbox):
-    body = "return 0.6 * (item['code'] in sample['output_text'][:4]) + min(0.4, len(sample['output_text']) / 1000)"
+    text = "sample['output_text']"
+    body = f"return 0.6 * (item['code'] in {text}[:4]) + min(0.4, len({text}) / 1000)"
     report = card(python(body), sandbox)
     assert report.verdict == "gameable"
     assert "wrong answer padded" in weak(report)

@@ -60,8 +60,18 @@ def test_the_right_answer_gets_the_full_reward(examples, sandbox):
 
 
 def test_a_number_that_is_close_gets_half(sandbox):
-    outputs = ["100", "The answer is 100.", "100.5", "120", "100 or 120", "none"]
-    assert rewards(NUMBERS, outputs, sandbox) == [1.0, 1.0, 0.5, 0.0, 0.0, 0.0]
+    outputs = [
+        "100",
+        "So the answer is $100.",
+        "1e2",
+        "100.5",
+        "120",
+        "100 or 120",
+        "certainly not 100",
+        "none",
+        "",
+    ]
+    assert rewards(NUMBERS, outputs, sandbox) == [1.0, 1.0, 1.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0]
 
 
 def test_naming_everything_in_a_list_does_not_pay(sandbox):

@@ -19,6 +19,7 @@ from rftctl.graders.cases import read_cases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from rftctl.graders import Grader
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -91,7 +91,10 @@ def test_a_callable_object_may_be_grade(sandbox: Sandbox) -> None:
 
 
 def test_what_a_grader_prints_goes_nowhere(sandbox: Sandbox, capfd: pytest.CaptureFixture[str]) -> None:
-    source = "import sys\ndef grade(s, i):\n    print('a', end='')\n    print('b', file=sys.stderr)\n    return 1\n"
+    source = (
+        "import sys\ndef grade(s, i):\n"
+        "    print('hello')\n    print('there', file=sys.stderr)\n    return 1\n"
+    )
     assert run(sandbox, source).value == 1.0
     assert capfd.readouterr() == ("", "")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from rftctl.sandbox.frames import (
     MAX_DETAIL,
+    STATUSES,
     pack_answer,
     pack_result,
     read_frame,
@@ -77,7 +79,5 @@ def test_a_result_is_read_as_it_was_sent() -> None:
 
 @given(st.binary(max_size=600))
 def test_other_bytes_are_refused_or_read(data: bytes) -> None:
-    try:
-        assert unpack_result(data)[1]
-    except ValueError as error:
-        assert str(error).startswith("a result frame has an")
+    with suppress(ValueError):
+        assert unpack_result(data)[1] in STATUSES
