@@ -16,7 +16,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import msgspec
 
@@ -307,6 +306,8 @@ def _key_header(settings: JudgeSettings) -> dict[str, str]:
 
 
 def _open_pool(url: str, settings: JudgeSettings) -> urllib3.PoolManager:
+    from urllib.request import getproxies, proxy_bypass
+
     import urllib3
 
     options: dict[str, Any] = {

@@ -164,14 +164,18 @@ def open_spec_grader(
     *,
     allow_unsafe: bool = False,
     sandbox_request: str = "auto",
+    keep_answers: bool = True,
 ) -> tuple[Grader, Sandbox | None]:
     """Build a spec's grader with the judge and the sandbox that it needs; `opened` closes them all.
+
+    Args:
+        keep_answers: whether a judge's answers are kept and used again; not where repeats are the point.
 
     Raises:
         InvalidInputError: the grader is wrong, or its judge is not defined.
         NotOfferedError: no sandbox or no judge.
     """
-    judge = open_judge(spec_file, home)
+    judge = open_judge(spec_file, home, keep_answers=keep_answers)
     if judge is not None:
         opened.callback(judge.close)
     sandbox = _open_sandbox(spec_file.grader, sandbox_request, allow_unsafe)
@@ -227,7 +231,7 @@ def grade(cases: Iterable[Case], grader: Grader, *, sandbox: str | None = None) 
     return GradeReport(tally.results(), tally.summary(sandbox), grader.name, tally.n_left_out)
 
 
-def open_judge(spec_file: SpecFile, home: Home | None) -> HttpJudge | None:
+def open_judge(spec_file: SpecFile, home: Home | None, *, keep_answers: bool = True) -> HttpJudge | None:
     """Open the judge that a spec names, as the user's config.yaml defines it; None when it names none.
 
     Raises:
@@ -245,7 +249,7 @@ def open_judge(spec_file: SpecFile, home: Home | None) -> HttpJudge | None:
         raise InvalidInputError(
             f"judge '{name}' is not defined", f"define it in config.yaml; there is {known}"
         )
-    cache = home.path / "judge-answers.sqlite" if home else None
+    cache = home.path / "judge-answers.sqlite" if home and keep_answers else None
     return HttpJudge(JudgeSettings(**settings), cache)
 
 

@@ -60,7 +60,8 @@ def read(kind, text):
     """The value in a plain text: a number alone or after "answer is", JSON, or the text itself."""
     if kind == "number":
         last = text.strip().splitlines()[-1] if text.strip() else ""
-        number = re.fullmatch(r"(?i)(?:.*answer *(?:is|:|=) *)?[$]?(-?[0-9.,]+(?:e[+-]?[0-9]+)?)%?", last.rstrip(". "))
+        pattern = r"(?i)(?:.*answer *(?:is|:|=) *)?[$]?(-?[0-9.,]+(?:e[+-]?[0-9]+)?)%?"
+        number = re.fullmatch(pattern, last.rstrip(". "))
         try:
             return float(number[1].replace(",", "")) if number else None
         except ValueError:

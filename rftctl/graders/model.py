@@ -9,7 +9,6 @@ A label gives 1.0 when it is one of `passing_labels`, else 0.0.
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from rftctl.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import ThreadPoolExecutor
 
     from rftctl.dataset import Sample, Sampler
 
@@ -61,6 +61,8 @@ class _ModelGrader:
         if len(pairs) < 2:
             return [self._grade(pair) for pair in pairs]
         if self._threads is None:
+            from concurrent.futures import ThreadPoolExecutor
+
             self._threads = ThreadPoolExecutor(self._concurrency, thread_name_prefix="judge")
         return list(self._threads.map(self._grade, pairs))
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _NOT_ROUGE = re.compile(r"[^a-z0-9]+")
 
-_PLAIN = re.compile(r"[A-Za-z0-9 \t\n]*")
+_PLAIN = re.compile(r"[ \t\n]*(?:[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*(?:[.,](?=[ \t\n]|\Z))?(?:[ \t\n]+|\Z))*")
 _CONTRACTION = re.compile(r"\b(?:can|gim|gon|got|lem|wan)(?:not|me|na|ta)\b", re.IGNORECASE)
 
 NEEDS_NLTK = frozenset({"bleu", "gleu", "meteor"})
@@ -150,10 +150,13 @@ def _tokenizer() -> Callable[[str], list[str]]:
 
 
 def _words(text: str) -> list[str]:
-    # Letters, digits and blanks alone trigger one family of the tokenizer's forty rules: cannot, gonna, …
-    if _PLAIN.fullmatch(text) and not _CONTRACTION.search(text):
-        return text.split()
-    return _tokenizer()(text)
+    # Of the tokenizer's forty rules plain prose triggers three: commas, the last full stop, and gonna and co.
+    if not _PLAIN.fullmatch(text) or _CONTRACTION.search(text):
+        return _tokenizer()(text)
+    words = text.replace(",", " ,").split()
+    if words and words[-1].endswith("."):
+        words[-1:] = [words[-1][:-1], "."]
+    return words
 
 
 # A reference meets every output of its group, so its words and n-grams are kept for a while.

@@ -6,7 +6,6 @@ Looking for a program or a kernel version would not do: security modules refuse 
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +25,7 @@ _ACTS = (
     "signal its parent",
     "see an environment",
     "see that a file exists",
-    "see that a process exists",
+    "share a namespace with its parent",
 )
 _N_CONFINED_ACTS = 6  # the others only namespaces prevent
 
@@ -42,6 +41,9 @@ def grade(sample, item):
     def fork():
         if os.fork() == 0:
             os._exit(0)
+    def shared():
+        if not any(os.readlink(path) == link for path, link in item["namespaces"].items()):
+            raise PermissionError
     acts = [
         lambda: open(item["file"]).read(),
         lambda: open(item["file"] + ".new", "w"),
@@ -50,7 +52,7 @@ def grade(sample, item):
         lambda: os.kill(os.getppid(), 0),
         environments,
         lambda: os.stat(item["file"]),
-        lambda: os.getpgid(item["pid"]),
+        shared,
     ]
     done = 0
     for number, act in enumerate(acts[: item["n_acts"]]):
@@ -73,7 +75,7 @@ def self_test(launch: Launch) -> str:
         target = Path(folder) / "private.txt"
         target.write_text("private", encoding="utf-8")
         n_acts = len(_ACTS) if launch.level is SandboxLevel.ISOLATED else _N_CONFINED_ACTS
-        item = {"file": str(target), "pid": os.getpid(), "n_acts": n_acts}
+        item = {"file": str(target), "namespaces": _namespaces(), "n_acts": n_acts}
         try:
             with GraderProcess(launch, _SOURCE) as process:
                 (result,) = process.call_batch([({}, item)])
@@ -83,6 +85,11 @@ def self_test(launch: Launch) -> str:
         return f"its self-test gave {result.status}: {result.detail}"
     done = [act for number, act in enumerate(_ACTS) if int(result.value) >> number & 1]
     return f"code in it could {', '.join(done)}" if done else ""
+
+
+def _namespaces() -> dict[str, str]:
+    paths = [Path("/proc/self/ns") / name for name in ("mnt", "net", "pid", "ipc")]
+    return {str(path): str(path.readlink()) for path in paths if path.is_symlink()}
 
 
 def starts(launch: Launch) -> str:

@@ -361,13 +361,8 @@ def row_of(text: str, tier: str, citation: Citation) -> dict[str, object]:
         for role, content in zip(("user", "assistant"), pair, strict=True)
     ]
     messages.append({"role": "user", "content": text})
-    return {
-        "messages": messages,
-        "volume": citation.volume,
-        "reporter": citation.reporter,
-        "page": citation.page,
-        "tier": tier,
-    }
+    answer = {"volume": citation.volume, "reporter": citation.reporter, "page": citation.page}
+    return {"messages": messages, "citation": answer, "tier": TIERS.index(tier) + 1}
 
 
 def draw_citation(rng: random.Random, split: str, tier: str, courts: dict[str, str]) -> Citation:

@@ -1,6 +1,6 @@
 """Grade one extracted citation: the grader of configs/quickstart.yaml, written as Python.
 
-In: the model's answer and the row's `volume`, `reporter` and `page`. Out: a reward of 0 to 1.
+In: the model's answer and the row's `citation`. Out: a reward of 0 to 1.
 Half of the reward is for a citation that can be looked up, that is, with all three parts right.
 An answer that is not a JSON object with the three keys earns 0. Standard library only.
 """
@@ -18,9 +18,10 @@ def grade(sample: dict[str, Any], item: dict[str, Any]) -> float:
     answer = sample.get("output_json")
     if not isinstance(answer, dict) or not all(part in answer for part in PARTS):
         return 0.0
+    wanted = item["citation"]
     given = {part: as_text(answer[part]) for part in PARTS}
-    right = {part: given[part] == item[part] for part in PARTS}
-    spelling = SequenceMatcher(None, fold(given["reporter"]), fold(item["reporter"])).ratio()
+    right = {part: given[part] == wanted[part] for part in PARTS}
+    spelling = SequenceMatcher(None, fold(given["reporter"]), fold(wanted["reporter"])).ratio()
     parts = 0.15 * right["volume"] + 0.15 * right["page"] + 0.2 * spelling
     return parts + 0.5 * all(right.values())
 

@@ -38,7 +38,7 @@ def test_the_template_is_chatml_with_the_models_own_system_prompt(smollm2: Torch
     policy = smollm2.open_policy("smollm2-135m")
     text = policy.network.tokenizer.decode(policy.render(QUESTION))
     assert text.startswith("<|im_start|>system\nYou are a helpful AI assistant named SmolLM")
-    assert text.endswith("<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n")
+    assert text.endswith("user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n")
 
 
 def test_weights_are_converted_once(smollm2: TorchBackend, cache: Path) -> None:
@@ -52,5 +52,7 @@ def test_sampler_and_trainer_stay_close_in_the_machines_own_dtype(smollm2: Torch
     [group] = session.sample([prompt], 4, SamplingSettings(max_tokens=16), [5])
     batch = [TrainSequence(prompt, c.tokens, c.logprobs, (0.0,) * len(c.tokens)) for c in group]
     done = session.forward_backward(batch)
-    gaps = [abs(a - b) for s, t in zip(batch, done.trainer_logprobs, strict=True) for a, b in zip(s.sampler_logprobs, t, strict=True)]  # fmt: skip
+    sampler = [logprob for completion in group for logprob in completion.logprobs]
+    trainer = [logprob for logprobs in done.trainer_logprobs for logprob in logprobs]
+    gaps = [abs(a - b) for a, b in zip(sampler, trainer, strict=True)]
     assert sum(gaps) / len(gaps) < 0.1

@@ -11,7 +11,7 @@ from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from nltk.translate.gleu_score import sentence_gleu
 from rouge_score.rouge_scorer import RougeScorer
 
-from rftctl.graders.similarity import METRICS, has_wordnet, require_metric
+from rftctl.graders.similarity import METRICS, _words, has_wordnet, require_metric
 
 _tokens = NLTKWordTokenizer().tokenize
 _rouge = RougeScorer([*(f"rouge{n}" for n in range(1, 6)), "rougeL"])
@@ -56,6 +56,15 @@ def test_bleu_equals_nltk(text, reference):
 @given(_texts, _texts)
 def test_gleu_equals_nltk(text, reference):
     assert METRICS["gleu"](text, reference) == sentence_gleu([_tokens(reference)], _tokens(text))
+
+
+_plain = st.lists(st.text(alphabet="aZ0.,- \t\n", max_size=4) | st.sampled_from(["cannot", "gonna", "wanna"]))
+
+
+@settings(max_examples=1000, deadline=None)
+@given(_plain.map("".join) | _plain.map(" ".join))
+def test_the_short_way_through_plain_prose_gives_nltks_words(text):
+    assert _words(text) == _tokens(text)
 
 
 @settings(max_examples=200, deadline=None)

@@ -95,6 +95,7 @@ class ScriptedServer:
         self.faults: list[tuple[str, str, Fault]] = []
         self.hides_jobs = False
         self.ignores_metadata = False
+        self.chat: Callable[[str, str], str] = lambda model, prompt: prompt.upper()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
@@ -152,7 +153,7 @@ class ScriptedServer:
                 found[0]["status"] = {"cancel": "cancelled", "pause": "paused", "resume": "queued"}[verb]
                 return _json(found[0])
             case "POST", ["chat", "completions"]:
-                message = {"role": "assistant", "content": body["messages"][-1]["content"].upper()}
+                message = {"role": "assistant", "content": self.chat(body["model"], body["messages"][-1]["content"])}
                 usage = {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}
                 choice = {"index": 0, "finish_reason": "stop", "message": message}
                 return _json({"id": "c", "choices": [choice], "usage": usage})

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from rftctl.sandbox import CallResult, Sandbox
+    from collections.abc import Iterator
+
+    from rftctl.sandbox import CallResult, GraderProcess, Sandbox
 
 
 def run(sandbox: Sandbox, source: str) -> CallResult:
     with sandbox.start(source) as process:
         return process.call_batch([({"output_text": "x"}, {"answer": "x"})])[0]
+
+
+@pytest.fixture(scope="session")
+def evaluator(sandbox: Sandbox) -> Iterator[GraderProcess]:
+    """A grader that returns what the item says, started once."""
+    with sandbox.start(
+        "import numpy as np\ndef grade(sample, item): return eval(item['returns'])\n"
+    ) as process:
+        yield process
+
+
+def returned(evaluator: GraderProcess, expression: str) -> CallResult:
+    return evaluator.call_batch([({}, {"returns": expression})])[0]
 
 
 @pytest.mark.parametrize(
@@ -28,16 +42,14 @@ def run(sandbox: Sandbox, source: str) -> CallResult:
         ("__import__('enum').IntEnum('E', 'A').A", 1.0),
     ],
 )
-def test_a_real_number_is_a_reward(sandbox: Sandbox, expression: str, value: float) -> None:
-    result = run(sandbox, f"def grade(sample, item): return {expression}\n")
+def test_a_real_number_is_a_reward(evaluator: GraderProcess, expression: str, value: float) -> None:
+    result = returned(evaluator, expression)
     assert (result.status, str(result.value)) == ("ok", str(value))
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64", "int8", "uint64"])
-def test_a_numpy_scalar_is_a_reward(sandbox: Sandbox, kind: str) -> None:
-    assert importlib.util.find_spec("numpy"), "numpy is among the packages graders may use; install it"
-    result = run(sandbox, f"import numpy as np\ndef grade(sample, item): return np.{kind}(3)\n")
-    assert result.value == 3.0
+def test_a_numpy_scalar_is_a_reward(evaluator: GraderProcess, kind: str) -> None:
+    assert returned(evaluator, f"np.{kind}(3)").value == 3.0
 
 
 @pytest.mark.parametrize(
@@ -48,13 +60,15 @@ def test_a_numpy_scalar_is_a_reward(sandbox: Sandbox, kind: str) -> None:
         ("'1.0'", "grade returned str '1.0', which is not a number"),
         ("[1]", "grade returned list [1], which is not a number"),
         ("__import__('decimal').Decimal(1)", "grade returned Decimal Decimal('1'), which is not a number"),
+        ("np.bool_(True)", "grade returned bool np.True_, which is not a number"),
+        ("np.array([1.0])", "grade returned ndarray array([1.]), which is not a number"),
         ("float('nan')", "grade returned nan, which is not a finite number"),
         ("1e999", "grade returned inf, which is not a finite number"),
         ("10**400", "grade returned a number too large to be a reward"),
     ],
 )
-def test_anything_else_is_no_reward(sandbox: Sandbox, expression: str, said: str) -> None:
-    result = run(sandbox, f"def grade(sample, item): return {expression}\n")
+def test_anything_else_is_no_reward(evaluator: GraderProcess, expression: str, said: str) -> None:
+    result = returned(evaluator, expression)
     assert (result.value, result.status, result.detail) == (None, "bad_value", said)
 
 

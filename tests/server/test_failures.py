@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, Any
 
-from rftctl.errors import StorageError
+from rftctl.errors import StorageError, UngradableError
 from rftctl.server.failures import describe
 
 if TYPE_CHECKING:
@@ -49,17 +49,19 @@ def test_an_unknown_model_fails_the_job_with_the_way_out(service: Service) -> No
     assert "model 'no-such/model'" in error["message"]
 
 
-def test_a_grader_that_always_fails_ends_the_job(service: Service) -> None:
-    reference = {"type": "string_check", "name": "x", "operation": "eq", "input": "{{item.nothing}}"}
-    error = failed(service, **grading_with(reference | {"reference": "a"}))
-    assert error["code"] == "ungradable"
-    assert "failed on" in error["message"]
-
-
 def test_an_adapter_is_not_trained_further(trained: Service) -> None:
     error = failed(trained, model=trained.job(trained.finished)["fine_tuned_model"])
     assert (error["code"], error["param"]) == ("not_offered", "model")
     assert "start from 'tiny-random'" in error["message"]
+
+
+def test_a_grader_that_always_fails_is_named_in_the_error() -> None:
+    error = describe(UngradableError("grader 'x' failed on 8 of 8 samples: no key 'a'", "try it first"))
+    assert error == {
+        "code": "ungradable",
+        "message": "grader 'x' failed on 8 of 8 samples: no key 'a'; try it first",
+        "param": "method.reinforcement.grader",
+    }
 
 
 def test_a_full_disk_has_its_own_code() -> None:

@@ -31,6 +31,13 @@ _PLAIN_SCORES = 2_000_000
 """Up to this many scores a layer, plain matrix products beat the fused kernel, which keeps no scores but
 runs its backward pass four times slower on short sequences (measured on AVX-512); above, memory decides."""
 
+_WIDTH_STEP = 16
+
+
+def rounded_up(n: int, step: int) -> int:
+    """Round a size up to a multiple: the matrix library compiles and keeps a kernel for every new size."""
+    return -(-n // step) * step
+
 
 class Layout(Protocol):
     """Who sees whom in one forward pass."""
@@ -64,6 +71,8 @@ def shared_prefix_attention(
     _refuse_other_attention(module, extra, layout.longest)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     out = layout.attend(int(module.layer_idx), query[0], key[0], value[0], scale)  # type: ignore[arg-type]
+    # Tokens past the layout's only round the size up; nobody looks at them.
+    out = functional.pad(out, (0, 0, 0, 0, 0, query.shape[2] - out.shape[0]))
     return out.unsqueeze(0), None
 
 
@@ -94,7 +103,7 @@ class TreeLevel:
     def __init__(self, start: int, lengths: Sequence[int], parents: Sequence[int], device: torch.device):
         self.lengths = list(lengths)
         self.start, self.stop = start, start + sum(lengths)
-        self.width = max(lengths, default=0)
+        self.width = rounded_up(max(lengths, default=0), _WIDTH_STEP)
         self.parents = torch.tensor(list(parents), dtype=torch.long, device=device)
         sizes = torch.tensor(self.lengths, device=device)
         self.valid_nT = torch.arange(self.width, device=device)[None, :] < sizes[:, None]
@@ -228,6 +237,7 @@ class DecodeLayout:
             for level, index in zip(prefill.levels, ancestors, strict=True)
         ]
         self._own: dict[int, tuple[Tensor, Tensor]] = {}
+        self._bias: tuple[int, Tensor] | None = None
         self.step = 0
         self._map_rows()
 
@@ -278,7 +288,7 @@ class DecodeLayout:
         scores = [
             _shared_scores(q_RKQD, k, shared) for (k, _), shared in zip(kept, self._shared, strict=True)
         ]
-        scores.append(torch.matmul(q_RKQD, k_own.transpose(2, 3)))
+        scores.append(torch.matmul(q_RKQD, k_own.transpose(2, 3)) + self._unwritten(k_own))
         weights = torch.softmax(torch.cat(scores, dim=-1), dim=-1, dtype=torch.float32).to(q_RKQD.dtype)
         parts = torch.split(weights, [part.shape[-1] for part in scores], dim=-1)
         out = torch.matmul(parts[-1], v_own)
@@ -292,13 +302,22 @@ class DecodeLayout:
         k, v = self._own[layer]
         k[:, :, self.step] = k_RKD
         v[:, :, self.step] = v_RKD
-        return k[:, :, : self.step + 1], v[:, :, : self.step + 1]
+        seen = rounded_up(self.step + 1, _WIDTH_STEP)
+        return k[:, :, :seen], v[:, :, :seen]
+
+    def _unwritten(self, k_own: Tensor) -> Tensor:
+        # 0 for the steps taken, minus infinity for the room beyond them; the same in every layer.
+        if self._bias is None or self._bias[0] != self.step:
+            bias = k_own.new_zeros(k_own.shape[2])
+            bias[self.step + 1 :] = float("-inf")
+            self._bias = self.step, bias
+        return self._bias[1]
 
     def _enlarged(self, layer: int, like_RKD: Tensor, which: int = 0) -> Tensor:
         # Doubling keeps memory near what is used, where a cap of thousands would be reserved unused.
-        room = min(self._max_tokens, max(64, 2 * self.step))
+        room = rounded_up(min(self._max_tokens, max(64, 2 * self.step)), _WIDTH_STEP)
         rows, heads, size = like_RKD.shape
-        new = like_RKD.new_empty(rows, heads, room, size)
+        new = like_RKD.new_zeros(rows, heads, room, size)
         if layer in self._own:
             new[:, :, : self.step] = self._own[layer][which][:, :, : self.step]
         return new

@@ -18,7 +18,7 @@ from torch.nn import functional
 from rftctl.engine.backend import Completion
 from rftctl.engine.json_end import JsonEnd
 from rftctl.engine.thinking import Thinking
-from rftctl.engine.torch_backend.attention import DecodeLayout
+from rftctl.engine.torch_backend.attention import DecodeLayout, rounded_up
 from rftctl.engine.torch_backend.network import plant
 from rftctl.errors import InvalidInputError
 
@@ -186,13 +186,19 @@ def _decode(network: Network, rows: list[_Row], writer: _Writer, streams: list[T
         live = [i for i, row in enumerate(rows) if not row.done]
         if not live:
             return
-        # Dropping rows copies every cache, so a few finished ones are carried along for a while.
-        if len(rows) - len(live) >= max(1, len(rows) // 8):
-            keep = torch.tensor(live, device=device)
-            rows = [rows[i] for i in live]
+        if (size := _batch_size(len(live))) < len(rows):
+            finished = [i for i, row in enumerate(rows) if row.done]
+            kept = sorted([*live, *finished[: size - len(live)]])
+            keep = torch.tensor(kept, device=device)
+            rows = [rows[i] for i in kept]
             layout.keep_rows(keep)
             tokens_R, positions_R, uniforms_RT = tokens_R[keep], positions_R[keep], uniforms_RT[keep]
         states_RE = network.next_hidden(tokens_R, positions_R + step, layout)
+
+
+def _batch_size(n_live: int) -> int:
+    # Dropping rows copies every cache, and a new size compiles new kernels: shrink in steps only.
+    return rounded_up(n_live, 8) if n_live > 4 else n_live
 
 
 def _write_next(

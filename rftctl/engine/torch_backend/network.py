@@ -15,7 +15,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rftctl.engine.tiny import quiet_bars
-from rftctl.engine.torch_backend.attention import ATTENTION_NAME, DecodeLayout, TreeLayout, TreeLevel
+from rftctl.engine.torch_backend.attention import (
+    ATTENTION_NAME,
+    DecodeLayout,
+    TreeLayout,
+    TreeLevel,
+    rounded_up,
+)
 from rftctl.engine.torch_backend.lora import adapt, packed, packed_linear
 from rftctl.errors import InvalidInputError, NotOfferedError
 
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
 
     from rftctl.engine.torch_backend.attention import Layout
 
+_TOKENS_STEP = 64
 _ALTERED_LOGITS = ("final_logit_softcapping", "logits_scaling", "logit_scale")
 
 
@@ -138,9 +145,11 @@ class Network:
 
     def hidden(self, tokens: Sequence[int], positions: Sequence[int], layout: Layout) -> Tensor:
         """Run the blocks over flat tokens; returns hidden states (N, E)."""
-        ids = torch.tensor([tokens], device=self.where.device)
-        places = torch.tensor([positions], device=self.where.device)
-        return self._run(ids, places, layout)
+        n = len(tokens)
+        filling = [0] * (rounded_up(n, _TOKENS_STEP) - n)
+        ids = torch.tensor([[*tokens, *filling]], device=self.where.device)
+        places = torch.tensor([[*positions, *filling]], device=self.where.device)
+        return self._run(ids, places, layout)[:n]
 
     def _run(self, ids: Tensor, places: Tensor, layout: Layout) -> Tensor:
         out = self._body(input_ids=ids, position_ids=places, use_cache=False, layout=layout)

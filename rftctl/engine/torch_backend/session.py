@@ -16,6 +16,7 @@ import torch
 from rftctl.engine.backend import ForwardBackward, OptimStep, Usage
 from rftctl.engine.thinking import find_markers
 from rftctl.engine.torch_backend import checkpoint
+from rftctl.engine.torch_backend.attention import rounded_up
 from rftctl.engine.torch_backend.generate import generate
 from rftctl.engine.torch_backend.lora import switch_to
 from rftctl.engine.torch_backend.network import plant
@@ -41,6 +42,7 @@ TOKENS_AT_ONCE = 1024
 """Tokens of one training pass: activations of a pass live until its backward, so this bounds memory."""
 
 _LOGITS_AT_ONCE = 256
+_LOGITS_STEP = 64
 
 
 class TorchPolicy:
@@ -161,7 +163,6 @@ class TorchSession(TorchPolicy):
         """
         found: list[tuple[float, ...]] = [()] * len(batch)
         total = 0.0
-        n_tokens = 0
         for work in _passes(batch):
             # Anew for every pass: backward frees the graph through the scaled matrices.
             switch_to(self.network.adapted, self._adapters.tensors() if self._adapters else None)
@@ -170,10 +171,9 @@ class TorchSession(TorchPolicy):
                 hidden_CE, targets_C, warmth_C, [batch[i] for i in work.indices]
             )
             total += loss
-            n_tokens += hidden_CE.shape[0]
             _file(found, batch, work, logprobs_C)
         switch_to(self.network.adapted, None)
-        self._count(trained_tokens=n_tokens)
+        self._count(trained_tokens=sum(len(s.completion) for s in batch))
         return ForwardBackward(total, tuple(found))
 
     def _backward(
@@ -182,8 +182,11 @@ class TorchSession(TorchPolicy):
         # The vocabulary projection runs and is differentiated in chunks, so that logits of the whole
         # pass never exist at once; what reaches the blocks is one gradient of the hidden states.
         device = hidden_CE.device
-        sampler_C = torch.tensor([x for s in batch for x in s.sampler_logprobs], device=device)
-        advantage_C = torch.tensor([x for s in batch for x in s.advantages], device=device)
+        sampler_C = torch.zeros(len(targets_C), device=device)
+        advantage_C = torch.zeros(len(targets_C), device=device)
+        n = sum(len(s.completion) for s in batch)
+        sampler_C[:n] = torch.tensor([x for s in batch for x in s.sampler_logprobs])
+        advantage_C[:n] = torch.tensor([x for s in batch for x in s.advantages])
         cut_CE = hidden_CE.detach().requires_grad_()
         total, found = 0.0, []
         for chunk in _chunks(len(targets_C)):
@@ -273,7 +276,10 @@ def _passes(sequences: Sequence[TrainSequence]) -> Iterator[_Pass]:
 def _completion_states(
     network: Network, sequences: Sequence[TrainSequence], work: _Pass
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Run a pass; returns the hidden state before each completion token, its id and its temperature."""
+    """Run a pass; returns the hidden state before each completion token, its id and its temperature.
+
+    Rounded up in length: what follows the last completion's tokens means nothing.
+    """
     device = network.where.device
     completions = [sequences[i].completion for i in work.indices]
     tree = plant(work.prompts, [c[:-1] for c in completions], work.prompt_of, device=device)
@@ -281,10 +287,13 @@ def _completion_states(
     before: list[int] = []
     for completion, prompt, start in zip(completions, work.prompt_of, tree.completion_start, strict=True):
         before += [tree.last_of_prompt[prompt], *range(start, start + len(completion) - 1)]
+    before += [0] * (rounded_up(len(before), _LOGITS_STEP) - len(before))
     hidden_CE = hidden_NE.index_select(0, torch.tensor(before, device=device))
-    targets_C = torch.tensor([token for c in completions for token in c], device=device)
+    targets = [token for c in completions for token in c]
     warmth = [sequences[i].temperature for i in work.indices for _ in sequences[i].completion]
-    return hidden_CE, targets_C, torch.tensor(warmth, device=device)
+    filling = len(before) - len(targets)
+    targets_C = torch.tensor(targets + [0] * filling, device=device)
+    return hidden_CE, targets_C, torch.tensor(warmth + [1.0] * filling, device=device)
 
 
 def _chunks(n: int) -> Iterator[slice]:

@@ -1,0 +1,132 @@
+"""Reading and checking datasets; every file of the broken corpus gives its code at its line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rftctl.commands.updates import finish
+from rftctl.dataset import read_examples
+from rftctl.dataset.check import DataRules, SplitReport, check_dataset
+from rftctl.dataset.log import FindingLog
+from rftctl.dataset.rows import RowRules
+from rftctl.errors import InvalidInputError
+from rftctl.finding import Level
+from rftctl.profiles import load_profile
+from rftctl.strict_yaml import read_yaml
+from rftctl.template import parse_template
+
+BROKEN = Path(__file__).parent / "broken" / "data"
+EXPECTED: dict[str, dict[str, Any]] = read_yaml(BROKEN / "expected.yaml").value
+
+
+def rules_of(expected: dict[str, Any]) -> DataRules:
+    rows = RowRules()
+    if provider := expected.get("provider"):
+        profile = load_profile(provider)
+        rows = RowRules(
+            frozenset(profile.roles), frozenset(profile.last_roles), frozenset(profile.part_types)
+        )
+    reads = parse_template(expected.get("reads", "")).paths
+    return DataRules(rows, reads, tuple(expected.get("fields", ())), **expected.get("rules", {}))
+
+
+def write(path: Path, *contents: str, **fields: object) -> Path:
+    rows = [{"messages": [{"role": "user", "content": text}], **fields} for text in contents]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def check(path: Path, log: FindingLog, **options: Any) -> SplitReport:
+    return finish(check_dataset(path, split=options.pop("split", "training"), log=log, **options))
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_broken_file_gives_its_code_at_its_line_and_no_other(name: str) -> None:
+    expected, log = EXPECTED[name], FindingLog()
+    path = BROKEN / f"{name}.jsonl"
+    check(path, log, rules=rules_of(expected))
+    places = {str(finding.place).partition(".jsonl")[2].lstrip(":") for finding in log.kept}
+    assert set(log.counts) == {name[:6]}
+    assert expected["at"] in places
+    assert {finding.level for finding in log.kept} == {Level(expected.get("level", "error"))}
+    assert all(finding.hint for finding in log.kept)
+
+
+def test_every_broken_file_is_expected() -> None:
+    assert {path.stem for path in BROKEN.glob("*.jsonl")} == set(EXPECTED)
+
+
+def test_an_example_knows_its_line_and_keeps_its_row(tmp_path: Path) -> None:
+    examples = list(read_examples(write(tmp_path / "rows.jsonl", "a", "b", code="A1")))
+    assert [example.line_number for example in examples] == [1, 2]
+    assert (examples[0].messages[0]["content"], examples[0].item["code"]) == ("a", "A1")
+
+
+def test_reading_stops_at_the_first_wrong_row(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.jsonl", "a", "")
+    with pytest.raises(InvalidInputError, match=r"rows\.jsonl:2: messages\[0\]\.content is empty"):
+        list(read_examples(path))
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").touch()
+    with pytest.raises(InvalidInputError, match="has no rows"):
+        list(read_examples(tmp_path / "rows.jsonl"))
+
+
+def test_a_test_row_that_was_trained_on_is_an_error(tmp_path: Path) -> None:
+    training = check(write(tmp_path / "a.jsonl", "x", "y"), FindingLog())
+    log = FindingLog()
+    check(write(tmp_path / "b.jsonl", "z", "y"), log, split="test", others={"training": training})
+    assert [(f.code, f.level, f.place.line) for f in log.kept] == [("RFT233", Level.ERROR, 2)]
+
+
+def test_a_validation_row_that_was_trained_on_is_a_warning(tmp_path: Path) -> None:
+    training = check(write(tmp_path / "a.jsonl", "x", "y"), FindingLog())
+    log = FindingLog()
+    check(write(tmp_path / "b.jsonl", "x"), log, split="validation", others={"training": training})
+    assert [(f.code, f.level) for f in log.kept] == [("RFT233", Level.WARNING)]
+
+
+def test_many_findings_of_a_code_are_counted_and_not_kept(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("nope\n" * 153)
+    log = FindingLog()
+    report = check(path, log)
+    assert (len(log.kept), log.left_out, report.n_bad_rows) == (20, {"RFT201": 133}, 153)
+
+
+def test_an_answer_that_is_always_in_the_prompt_is_only_a_note(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    rows = [
+        {"messages": [{"role": "user", "content": f"copy WORD{n}"}], "word": f"WORD{n}"} for n in range(12)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    log = FindingLog()
+    check(path, log)
+    assert [(f.code, f.level) for f in log.kept] == [("RFT234", Level.NOTE)]
+
+
+def test_a_tool_call_that_fits_its_schema_passes(tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"code": {"type": "string"}}, "required": ["code"]}
+    tool = {"type": "function", "function": {"name": "look_up", "parameters": schema}}
+    call = {"id": "c1", "type": "function", "function": {"name": "look_up", "arguments": '{"code": "A"}'}}
+    user = {"role": "user", "content": "hello?"}
+    messages = [
+        user,
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "x"},
+    ]
+    path, log = tmp_path / "rows.jsonl", FindingLog()
+    path.write_text(json.dumps({"messages": [*messages, user], "tools": [tool]}) + "\n")
+    check(path, log)
+    assert log.kept == ()
+
+
+def test_progress_is_told_now_and_then(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.jsonl", *(f"row {n}" for n in range(20_001)))
+    assert list(check_dataset(path, split="training", log=FindingLog())) == [10_000, 20_000]
