@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rftctl.errors import InvalidInputError
 from rftctl.profiles import load_profile, load_profiles
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_every_packaged_profile_has_a_source_and_a_day() -> None:

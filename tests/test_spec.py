@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jsonschema
 import pytest
 
 from rftctl.errors import InvalidInputError
-from rftctl.finding import Finding
 from rftctl.spec import SpecFile, load_spec, spec_schema
 from rftctl.strict_yaml import parse_yaml
+
+if TYPE_CHECKING:
+    from rftctl.finding import Finding
 
 SPEC = """version: 1
 name: codes
@@ -65,8 +68,9 @@ def test_the_graders_source_is_put_in_place(folder: Path) -> None:
 
 
 def test_a_source_inside_a_multi_is_put_in_place(folder: Path) -> None:
-    inner = "{type: multi, name: m, calculate_output: a, graders: {a: {type: python, name: g, source_file: grader.py}}}"
-    path = changed(folder, "{type: python, name: g, source_file: grader.py}", inner)
+    inner = "{type: python, name: g, source_file: grader.py}"
+    multi = f"{{type: multi, name: m, calculate_output: a, graders: {{a: {inner}}}}}"
+    path = changed(folder, inner, multi)
     assert load_spec(path).grader["graders"]["a"]["source"].startswith("def grade")
 
 

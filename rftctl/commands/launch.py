@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rftctl import __version__
-from rftctl.commands.opening import count_rows
+from rftctl.commands.opening import count_rows, judge_settings
 from rftctl.commands.updates import Note, Progress
 from rftctl.commands.validate import validate
 from rftctl.cost import estimate_cost
@@ -78,6 +78,7 @@ def launch(
     provider: Provider,
     *,
     estimate: CostEstimate,
+    judge: Mapping[str, Any] | None = None,
     overrides: Mapping[str, str] | None = None,
     again: bool = False,
     may_spend: Callable[[CostEstimate], bool] = lambda _: False,
@@ -86,6 +87,7 @@ def launch(
 
     Args:
         estimate: what it is expected to cost; its upper end must fit `budget.max_usd`.
+        judge: the user's own judge, for model graders on the embedded engine.
         overrides: the `--set` values in force, kept so that the spec can be loaded again.
         again: make a new run although this spec has one.
         may_spend: asked on a billed provider when the spec sets no budget.
@@ -98,37 +100,25 @@ def launch(
     """
     lock = f"launch-{provider.name}-{spec_file.sha256[:16]}.lock"
     with ledger.lock(lock, f"launching '{spec_file.spec.name}'"):
-        return (
-            yield from _launch_once(spec_file, ledger, provider, estimate, overrides or {}, again, may_spend)
-        )
+        found = _earlier_runs(spec_file, ledger, provider)
+        if found and not again:
+            settled = yield from _settle(found[0], ledger, provider)
+            if settled is not None:
+                return settled
+        check_budget(spec_file, provider, estimate, may_spend)
+        run = found[0] if found and not again else _plan(spec_file, provider, overrides or {})
+        if run not in found:
+            ledger.add_run(run)
+        files = yield from _upload(run, spec_file, ledger, provider)
+        job = _send(run, spec_file, ledger, provider, files, judge)
+        yield Note(f"job {job.id} created at {provider.name}")
+        return LaunchReport(ledger.run(run.run_id), job, is_new=True)
 
 
-def _launch_once(
-    spec_file: SpecFile,
-    ledger: Ledger,
-    provider: Provider,
-    estimate: CostEstimate,
-    overrides: Mapping[str, str],
-    again: bool,
-    may_spend: Callable[[CostEstimate], bool],
-) -> Command[LaunchReport]:
+def _earlier_runs(spec_file: SpecFile, ledger: Ledger, provider: Provider) -> list[Run]:
     data_sha256 = hash_files(spec_file)
-    found = [
-        run for run in ledger.find_launched(spec_file.sha256, provider.name) if run.data_sha256 == data_sha256
-    ]
-    if found and not again:
-        settled = yield from _settle(found[0], ledger, provider)
-        if settled is not None:
-            return settled
-    check_budget(spec_file, provider, estimate, may_spend)
-    unsent = found[0] if found and not again else None
-    run = unsent or _plan(spec_file, provider, data_sha256, overrides)
-    if unsent is None:
-        ledger.add_run(run)
-    files = yield from _upload(run, spec_file, ledger, provider)
-    job = _send(run, spec_file, ledger, provider, files)
-    yield Note(f"job {job.id} created at {provider.name}")
-    return LaunchReport(ledger.run(run.run_id), job, is_new=True)
+    runs = ledger.find_launched(spec_file.sha256, provider.name)
+    return [run for run in runs if run.data_sha256 == data_sha256]
 
 
 def launch_spec(
@@ -160,6 +150,7 @@ def launch_spec(
                 ledger,
                 provider,
                 estimate=estimate,
+                judge=judge_settings(spec_file, home),
                 overrides=overrides,
                 again=again,
                 may_spend=may_spend,
@@ -209,7 +200,7 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _plan(spec_file: SpecFile, provider: Provider, data_sha256: str, overrides: Mapping[str, str]) -> Run:
+def _plan(spec_file: SpecFile, provider: Provider, overrides: Mapping[str, str]) -> Run:
     spec, launch_id = spec_file.spec, uuid.uuid4().hex
     grader = repr(spec_file.grader).encode()
     return Run(
@@ -217,7 +208,7 @@ def _plan(spec_file: SpecFile, provider: Provider, data_sha256: str, overrides: 
         name=spec.name,
         spec_path=str(spec_file.path.resolve()),
         spec_sha256=spec_file.sha256,
-        data_sha256=data_sha256,
+        data_sha256=hash_files(spec_file),
         grader_sha256=hashlib.sha256(grader).hexdigest(),
         provider=provider.name,
         model=spec.model,
@@ -276,13 +267,21 @@ def _upload(run: Run, spec_file: SpecFile, ledger: Ledger, provider: Provider) -
     return files
 
 
-def _send(run: Run, spec_file: SpecFile, ledger: Ledger, provider: Provider, files: dict[str, str]) -> Job:
+def _send(
+    run: Run,
+    spec_file: SpecFile,
+    ledger: Ledger,
+    provider: Provider,
+    files: dict[str, str],
+    judge: Mapping[str, Any] | None,
+) -> Job:
     request = job_request(
         spec_file,
         provider.profile,
         training_file=files["training_file"],
         validation_file=files.get("validation_file"),
         metadata={LAUNCH_KEY: run.launch_id, SPEC_KEY: run.spec_sha256},
+        judge=judge,
     )
     ledger.note(run.run_id, "request", {"body": request})
     # The intent is on disk before the act: from here on a crash leaves something to look for.

@@ -54,18 +54,29 @@ def open_judge(spec_file: SpecFile, home: Home) -> HttpJudge | None:
         InvalidInputError: config.yaml defines no such judge.
         ProviderError: its key is not set.
     """
-    name = spec_file.spec.judge
-    if name is None:
+    settings = judge_settings(spec_file, home)
+    if settings is None:
         return None
     from rftctl.judge import HttpJudge, JudgeSettings
 
-    settings = home.judges.get(name)
-    if settings is None:
+    return HttpJudge(JudgeSettings(**settings), home.path / "judge-answers.sqlite")
+
+
+def judge_settings(spec_file: SpecFile, home: Home) -> dict[str, Any] | None:
+    """Return what the user's config.yaml says of the judge that a spec names; None when it names none.
+
+    Raises:
+        InvalidInputError: config.yaml defines no such judge.
+    """
+    name = spec_file.spec.judge
+    if name is None:
+        return None
+    if name not in home.judges:
         known = ", ".join(home.judges) or "none so far"
         raise InvalidInputError(
             f"judge '{name}' is not defined", f"define it in config.yaml; there is {known}"
         )
-    return HttpJudge(JudgeSettings(**settings), home.path / "judge-answers.sqlite")
+    return home.judges[name]
 
 
 def _open_sandbox(grader: dict[str, Any], request: str, allow_unsafe: bool) -> Sandbox | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rftctl.commands.evaluate import evaluate_run
 from rftctl.commands.grade import grade_cases
 from rftctl.commands.launch import launch
-from rftctl.commands.opening import count_rows, open_grader
+from rftctl.commands.opening import count_rows, judge_settings, open_grader
 from rftctl.commands.updates import Note, Stage, StageReport
 from rftctl.commands.validate import validate
 from rftctl.commands.watch import watch
@@ -108,11 +108,14 @@ def run_pipeline(spec_path: Path, home: Home, ledger: Ledger, options: RunOption
         yield StageReport("cost", estimate)
         report = replace(report, estimate=estimate)
         with closing(connect(spec_file.spec.provider, home)) as provider:
-            return (yield from _train_and_evaluate(spec_file, ledger, provider, grader, options, report))
+            return (
+                yield from _train_and_evaluate(spec_file, home, ledger, provider, grader, options, report)
+            )
 
 
 def _train_and_evaluate(
     spec_file: SpecFile,
+    home: Home,
     ledger: Ledger,
     provider: Provider,
     grader: Grader,
@@ -126,6 +129,7 @@ def _train_and_evaluate(
         ledger,
         provider,
         estimate=report.estimate,
+        judge=judge_settings(spec_file, home),
         overrides=options.overrides,
         again=options.again,
         may_spend=options.may_spend,

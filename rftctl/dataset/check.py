@@ -176,5 +176,5 @@ class _SplitChecker:
 def _prompt_hash(messages: list[dict[str, Any]]) -> int:
     try:
         return hash(tuple([message["content"] for message in messages]))
-    except TypeError:  # content in parts
+    except (TypeError, KeyError):  # content in parts, or a message that only calls tools
         return hash(repr(messages))

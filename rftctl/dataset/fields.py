@@ -117,7 +117,7 @@ class FieldWatch:
             if type(value) is not str or len(value) < MIN_ANSWER_LENGTH:
                 continue
             for message in messages:
-                content = message["content"]
+                content = message.get("content")
                 if type(content) is str and value in content:
                     self._in_prompt[name] += 1
                     break

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rftctl.profiles import Profile
     from rftctl.spec import SpecFile
 
@@ -20,11 +22,15 @@ def job_request(
     training_file: str,
     validation_file: str | None,
     metadata: dict[str, str],
+    judge: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Build the create request.
 
     `response_format` and `tools` stand inside `method.reinforcement`, where the RFT guide puts them, although
     the published schema does not name them there. The grader is the user's JSON, untouched.
+
+    Args:
+        judge: the user's own judge for model graders; goes only where the embedded engine runs.
     """
     spec = spec_file.spec
     reinforcement: dict[str, Any] = {
@@ -45,6 +51,8 @@ def job_request(
     body |= {key: value for key, value in optional.items() if value is not None}
     if profile.accepts_engine:
         body["rftctl"] = {"engine": spec.engine.model_dump(exclude_unset=True)}
+        if judge is not None:
+            body["rftctl"]["judge"] = dict(judge)
     return body
 
 

@@ -26,7 +26,8 @@ provider: local
 model: smollm2-135m
 training_file: train.jsonl
 validation_file: validation.jsonl
-grader: {type: string_check, name: g, input: "{{sample.output_text}}", reference: "{{item.code}}", operation: eq}
+grader:
+  {type: string_check, name: g, operation: eq, input: "{{sample.output_text}}", reference: "{{item.code}}"}
 engine: {max_completion_tokens: 16}
 targets:
   openai: {provider: openai, model: o4-mini-2025-04-16}
