@@ -49,6 +49,11 @@ class Home:
         return self.path / "local"
 
     @property
+    def cache(self) -> Path:
+        """What can be made again: converted weights, probe results."""
+        return self.path / "cache"
+
+    @property
     def profiles(self) -> Path | None:
         """The user's own provider facts, if there are any."""
         path = self.path / "profiles.yaml"

@@ -100,9 +100,9 @@ def _engine(home: Home) -> Iterator[Check]:
     from rftctl.engine.models import SMOLLM2, list_local_models
     from rftctl.engine.torch_backend import TorchBackend
 
-    chosen = TorchBackend(home.service).capabilities().description
+    chosen = TorchBackend(home.cache).capabilities().description
     yield Check("compute", "ok", ", ".join(f"{key} {value}" for key, value in chosen.items()))
-    models = list_local_models(home.service)
+    models = list_local_models(home.cache)
     state: State = "ok" if SMOLLM2 in models else "missing"
     hint = (
         ""

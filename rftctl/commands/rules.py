@@ -45,7 +45,8 @@ def check_rules(spec: RunSpec, curve: RewardCurve, cost: CostEstimate, idle_s: f
         if (message := _holds(rule, curve, idle_s)) is not None
     ]
     budget = spec.budget
-    if budget.max_usd is not None and cost.high_usd is not None and cost.high_usd >= budget.max_usd:
+    # Written so that a NaN counts as spent: `nan >= cap` is False.
+    if budget.max_usd is not None and cost.high_usd is not None and not cost.high_usd < budget.max_usd:
         message = f"spent {cost.describe()} of ${budget.max_usd:,.2f}"
         alerts.append(Alert("budget", message, budget.on_limit))
     return alerts

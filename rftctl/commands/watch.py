@@ -18,7 +18,7 @@ from rftctl.commands.rules import check_rules
 from rftctl.commands.updates import CurveUpdate, Note
 from rftctl.cost import actual_cost
 from rftctl.curve import RewardCurve
-from rftctl.errors import ProviderError, RftctlError, TimedOutError, UsageError
+from rftctl.errors import OutcomeUnknownError, ProviderError, RftctlError, TimedOutError, UsageError
 from rftctl.providers import connect
 
 if TYPE_CHECKING:
@@ -153,12 +153,17 @@ def _apply_rules(
     for alert in check_rules(spec, curve, cost, idle_s):
         if alert.rule in fired:
             continue
-        fired[alert.rule] = alert
         yield Note(f"{alert.rule}: {alert.message}", "warning")
-        if alert.then == "pause":
-            provider.pause(job_id)
-        elif alert.then == "cancel":
-            provider.cancel(job_id)
+        try:
+            if alert.then == "pause":
+                provider.pause(job_id)
+            elif alert.then == "cancel":
+                provider.cancel(job_id)
+        except (ProviderError, OutcomeUnknownError) as error:
+            # A guard that failed to act must act again, so the rule has not fired yet.
+            yield Note(f"could not {alert.then} the job, trying again: {error.message}", "warning")
+        else:
+            fired[alert.rule] = alert
 
 
 def _wait(seconds: float, deadline: float | None, run: Run) -> None:

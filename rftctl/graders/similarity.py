@@ -117,10 +117,14 @@ def require_metric(name: str) -> Callable[[str, str], float]:
 @lru_cache(maxsize=1)
 def has_wordnet() -> bool:
     """Whether METEOR finds synonyms here: nltk and its WordNet data are installed."""
+    return any(_is_nltk_data(name) for name in ("corpora/wordnet", "corpora/wordnet.zip"))
+
+
+def _is_nltk_data(name: str) -> bool:
     try:
         import nltk.data
 
-        nltk.data.find("corpora/wordnet.zip")
+        nltk.data.find(name)
     except (ImportError, LookupError):
         return False
     return True

@@ -70,7 +70,7 @@ def measure_level(sandbox: Sandbox, fork_s: float, interpreter_s: float, n_items
         wall_s, cpu_s, start_s = one_by_one(sandbox, source)
         against = f"{wall_s / fork_s:5.1f} x fork, {interpreter_s / wall_s:5.1f} x faster than an interpreter"
         # A wrapper reports no CPU time of what it wrapped.
-        cpu = f", CPU {ms(cpu_s)}" if cpu_s > 0 else ""
+        cpu = f", CPU {ms(cpu_s)}" if cpu_s > 1e-4 else ""
         say(f"  {name:<14} {ms(wall_s)} a call ({against}){cpu}, start {ms(start_s)}")
     for workers in (1, 2):
         with sandbox.start(LIGHT, workers=workers) as process:

@@ -1,4 +1,6 @@
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -179,6 +181,45 @@ def test_a_model_grader_without_a_judge_is_not_offered(write_spec):
     spec_file = write_spec(judge, [{"line": 1, "sample": "x"}])
     with pytest.raises(NotOfferedError, match="needs a judge"):
         finish(grade_spec(spec_file))
+
+
+class _Judge(BaseHTTPRequestHandler):
+    """Gives every output 0.75."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        choice = {"finish_reason": "stop", "message": {"content": '{"steps": [], "result": 0.75}'}}
+        usage = {"prompt_tokens": 20, "completion_tokens": 5}
+        reply = json.dumps({"choices": [choice], "usage": usage}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(reply)))
+        self.end_headers()
+        self.wfile.write(reply)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def office(tmp_path):
+    server = HTTPServer(("127.0.0.1", 0), _Judge)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_port}/v1"
+    yield Home(tmp_path, judges={"office": {"base_url": url, "api_key_env": None}})
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_judge_of_the_users_config_grades_and_a_second_run_is_free(write_spec, office):
+    message = {"role": "user", "content": "{{sample.output_text}}"}
+    judged = {"type": "score_model", "name": "j", "model": "gpt-4.1", "input": [message]}
+    spec_file = write_spec(judged, [{"line": 1, "sample": "x"}], judge="office")
+    first, second = (finish(grade_spec(spec_file, home=office)) for _ in range(2))
+    assert first.results[0].reward == second.results[0].reward == 0.75
+    assert first.summary.token_usage["gpt-4.1"]["prompt_tokens"] == 20
+    assert second.summary.token_usage["gpt-4.1"]["prompt_tokens"] == 0
 
 
 def test_a_judge_that_config_does_not_define_is_named(write_spec, tmp_path):

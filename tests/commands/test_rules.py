@@ -86,7 +86,7 @@ def gapped(*gaps: float) -> list[RewardPoint]:
 
 @pytest.mark.parametrize(
     ("gaps", "holds"),
-    [([0.2], False), ([0.2, 0.2], True), ([0.2, 0.1], False), ([0.0, 0.2, 0.2], True), ([-0.2, -0.2], False)],
+    [([0.2], False), ([0.2, 0.2], True), ([0.2, 0.09], False), ([0.0, 0.2, 0.2], True), ([-0.2, -0.2], False)],
 )
 def test_divergence_needs_a_gap_at_each_of_the_last_evaluations(gaps: list[float], holds: bool) -> None:
     spec = make_spec({"when": "divergence", "patience": 2})

@@ -1,6 +1,8 @@
 """Metrics against the public libraries, sample by sample and to the last bit."""
 
 import json
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from nltk.translate.gleu_score import sentence_gleu
 from rouge_score.rouge_scorer import RougeScorer
 
-from rftctl.graders.similarity import METRICS, _words, has_wordnet, require_metric
+from rftctl.errors import NotOfferedError
+from rftctl.graders.similarity import METRICS, NEEDS_NLTK, _words, has_wordnet, require_metric
 
 _tokens = NLTKWordTokenizer().tokenize
 _rouge = RougeScorer([*(f"rouge{n}" for n in range(1, 6)), "rougeL"])
@@ -80,13 +83,29 @@ def test_a_million_characters_are_graded(name):
     assert 0.0 <= METRICS[name](text, "the reference word") <= 1.0
 
 
-def test_wordnet_is_reported_absent_where_its_data_is_absent(monkeypatch):
+@pytest.mark.parametrize(("form", "found"), [("nothing", False), ("folder", True), ("archive", True)])
+def test_wordnet_is_found_where_its_data_lies(monkeypatch, tmp_path, form, found):
     import nltk.data
 
-    monkeypatch.setattr(nltk.data, "path", [])
+    (tmp_path / "corpora").mkdir()
+    if form == "folder":
+        (tmp_path / "corpora" / "wordnet").mkdir()
+    if form == "archive":
+        with zipfile.ZipFile(tmp_path / "corpora" / "wordnet.zip", "w") as archive:
+            archive.writestr("wordnet/lexnames", "")
+    monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
     has_wordnet.cache_clear()
-    assert has_wordnet() is False
+    assert has_wordnet() is found
     has_wordnet.cache_clear()
+
+
+@pytest.mark.parametrize("name", sorted(NEEDS_NLTK))
+def test_a_metric_without_its_package_names_the_extra(monkeypatch, name):
+    for module in ("nltk", "nltk.tokenize"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(NotOfferedError, match=f"'{name}' needs the package nltk") as caught:
+        require_metric(name)
+    assert "rftctl[graders]" in caught.value.hint
 
 
 def test_a_metric_that_needs_no_extra_is_given_as_it_is():

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from rapidfuzz import fuzz, utils
 
 from rftctl.dataset import Sample, parse_output, read_examples
 from rftctl.graders import build_grader
@@ -51,9 +50,21 @@ def expected_reward(text: str, item: dict[str, Any]) -> float | None:
     except (ValueError, TypeError, KeyError):
         return None
     volume, reporter, page = (mine == item["citation"][part] for mine, part in zip(given, PARTS, strict=True))
-    near = fuzz.WRatio(given[1], item["citation"]["reporter"], processor=utils.default_process)
-    points = 15 * volume + 15 * page + 0.2 * near + (50 if volume and reporter and page else 0)
+    near = shared_words(given[1].lower(), item["citation"]["reporter"].lower())
+    points = 15 * volume + 15 * page + 20 * near + (50 if volume and reporter and page else 0)
     return float(points / 100)
+
+
+def shared_words(text: str, reference: str) -> float:
+    ours, theirs = (
+        "".join(c if c.isascii() and c.isalnum() else " " for c in t).split() for t in (text, reference)
+    )
+    left, n_shared = list(theirs), 0
+    for word in ours:
+        if word in left:
+            left.remove(word)
+            n_shared += 1
+    return 2 * n_shared / max(1, len(ours) + len(theirs))
 
 
 @pytest.fixture(scope="module")
