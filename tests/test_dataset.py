@@ -7,18 +7,32 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rftctl.commands.updates import finish
 from rftctl.dataset import read_examples
 from rftctl.dataset.check import DataRules, SplitReport, check_dataset
 from rftctl.dataset.log import FindingLog
-from rftctl.dataset.rows import RowRules
+from rftctl.dataset.rows import RowRules, check_row
 from rftctl.errors import InvalidInputError
 from rftctl.finding import Level
 from rftctl.profiles import load_profile
 from rftctl.strict_yaml import read_yaml
 from rftctl.template import parse_template
 
+KEYS = [
+    "role",
+    "content",
+    "type",
+    "tool_calls",
+    "tool_call_id",
+    "id",
+    "function",
+    "name",
+    "arguments",
+    "text",
+]
 BROKEN = Path(__file__).parent / "broken" / "data"
 EXPECTED: dict[str, dict[str, Any]] = read_yaml(BROKEN / "expected.yaml").value
 
@@ -125,6 +139,18 @@ def test_a_tool_call_that_fits_its_schema_passes(tmp_path: Path) -> None:
     path.write_text(json.dumps({"messages": [*messages, user], "tools": [tool]}) + "\n")
     check(path, log)
     assert log.kept == ()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["", "user", "tool", "text", "c1", "{}"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(row=st.fixed_dictionaries({"messages": JSON | st.lists(st.dictionaries(st.sampled_from(KEYS), JSON))}))
+def test_no_shape_of_a_row_breaks_the_check(row: dict[str, Any]) -> None:
+    assert all(fault.code.startswith("RFT2") and fault.hint for fault in check_row(row))
 
 
 def test_progress_is_told_now_and_then(tmp_path: Path) -> None:

@@ -18,21 +18,26 @@ def run_cli(arguments: list[str]) -> int:
     """Run the command line and return its exit code; every failure ends in one clear line."""
     as_json = "--json" in arguments
     try:
-        code = app(arguments, standalone_mode=False, prog_name="rftctl")
-        return int(code or 0)
+        code = int(app(arguments, standalone_mode=False, prog_name="rftctl") or 0)
+        # Typer swallows Ctrl-C and hands back its code alone.
+        return _interrupted(as_json) if code == ExitCode.INTERRUPTED else code
     except RftctlError as error:
         make_terminal(as_json).error(error)
         return int(error.exit_code)
     except TyperException as error:
         return _usage_error(error, as_json)
     except (KeyboardInterrupt, typer.Abort):
-        make_terminal(as_json).say("interrupted; a launched job goes on: rftctl watch picks it up", "warning")
-        return int(ExitCode.INTERRUPTED)
+        return _interrupted(as_json)
     except BrokenPipeError:
         silence_stdout()
         return int(ExitCode.OK)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug must not look like an answer
         return _bug(error, as_json)
+
+
+def _interrupted(as_json: bool) -> int:
+    make_terminal(as_json).say("interrupted; a launched job goes on: rftctl watch picks it up", "warning")
+    return int(ExitCode.INTERRUPTED)
 
 
 def _usage_error(error: TyperException, as_json: bool) -> int:

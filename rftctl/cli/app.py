@@ -85,7 +85,7 @@ def grade(
 
     spec_file = load_spec(spec, target=target, overrides=read_overrides(settings))
     with opened() as (home, _):
-        command = grade_spec(spec_file, home=home, outputs=outputs, allow_unsafe=unsafe)
+        command = grade_spec(spec_file, home, outputs=outputs, allow_unsafe=unsafe)
         _perform(command, make_terminal(as_json, quiet))
 
 

@@ -32,6 +32,7 @@ KEYS = {
     "azure": ("AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY"),
     "bedrock": ("AWS_BEARER_TOKEN_BEDROCK",),
 }
+ALTERNATIVES = {"AZURE_OPENAI_API_KEY": ("AZURE_OPENAI_AD_TOKEN",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,8 @@ def _providers(home: Home, environ: Mapping[str, str]) -> Iterator[Check]:
             yield Check(f"provider {name}", "warning", error.message, error.hint)
             continue
         own = home.providers.get(name, {}).get("api_key_env")
-        unset = [key for key in ((own,) if own else KEYS.get(name, ())) if not environ.get(key)]
+        wanted = (own,) if own else KEYS.get(name, ())
+        unset = [key for key in wanted if not any(environ.get(k) for k in (key, *ALTERNATIVES.get(key, ())))]
         detail = (
             "no key needed"
             if name == "local"

@@ -42,7 +42,7 @@ class DraftReport:
     def to_json(self) -> dict[str, Any]:
         """Return the `rftctl.draft/1` document."""
         return {
-            "document": "rftctl.draft/1",
+            "schema": "rftctl.draft/1",
             "exit_code": int(self.exit_code),
             "grader": self.grader,
             "fields": self.fields,

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from rftctl.commands.opening import open_grader
 from rftctl.commands.updates import Command, Note, Progress
-from rftctl.errors import ExitCode, InvalidInputError, UsageError
-from rftctl.graders import build_grader
+from rftctl.errors import ExitCode, UsageError
 from rftctl.graders.cases import Case, Expectation, read_cases
 from rftctl.text import one_line
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
     from rftctl.graders import Grade, Grader, TokenUsage
     from rftctl.home import Home
-    from rftctl.judge import HttpJudge
     from rftctl.sandbox import Sandbox
     from rftctl.spec import SpecFile
 
@@ -122,7 +120,7 @@ class GradeReport:
     def to_json(self) -> dict[str, Any]:
         """Return the `rftctl.grade/1` document."""
         return {
-            "document": "rftctl.grade/1",
+            "schema": "rftctl.grade/1",
             "exit_code": int(self.exit_code),
             "grader": self.grader,
             "summary": asdict(self.summary),
@@ -132,17 +130,12 @@ class GradeReport:
 
 
 def grade_spec(
-    spec_file: SpecFile,
-    *,
-    home: Home | None = None,
-    outputs: Path | None = None,
-    allow_unsafe: bool = False,
-    sandbox_request: str = "auto",
+    spec_file: SpecFile, home: Home, *, outputs: Path | None = None, allow_unsafe: bool = False
 ) -> Command[GradeReport]:
     """Build a spec's grader and grade its cases, or other outputs.
 
     Args:
-        home: where the user's judges are defined; needed by model graders only.
+        home: where the user's judges are defined.
         outputs: JSON Lines of cases to grade instead of the spec's.
 
     Raises:
@@ -150,40 +143,8 @@ def grade_spec(
         InvalidInputError: the grader or a case is wrong.
         NotOfferedError: no sandbox or no judge.
     """
-    with ExitStack() as opened:
-        grader, sandbox = open_spec_grader(
-            opened, spec_file, home, allow_unsafe=allow_unsafe, sandbox_request=sandbox_request
-        )
+    with open_grader(spec_file, home, allow_unsafe=allow_unsafe) as (grader, sandbox):
         return (yield from grade_cases(spec_file, grader, sandbox, outputs=outputs))
-
-
-def open_spec_grader(
-    opened: ExitStack,
-    spec_file: SpecFile,
-    home: Home | None = None,
-    *,
-    allow_unsafe: bool = False,
-    sandbox_request: str = "auto",
-    keep_answers: bool = True,
-) -> tuple[Grader, Sandbox | None]:
-    """Build a spec's grader with the judge and the sandbox that it needs; `opened` closes them all.
-
-    Args:
-        keep_answers: whether a judge's answers are kept and used again; not where repeats are the point.
-
-    Raises:
-        InvalidInputError: the grader is wrong, or its judge is not defined.
-        NotOfferedError: no sandbox or no judge.
-    """
-    judge = open_judge(spec_file, home, keep_answers=keep_answers)
-    if judge is not None:
-        opened.callback(judge.close)
-    sandbox = _open_sandbox(spec_file.grader, sandbox_request, allow_unsafe)
-    if sandbox is not None:
-        opened.enter_context(sandbox)
-    grader = build_grader(spec_file.grader, sampler=judge, sandbox=sandbox)
-    opened.callback(grader.close)
-    return grader, sandbox
 
 
 def grade_cases(
@@ -229,43 +190,6 @@ def grade(cases: Iterable[Case], grader: Grader, *, sandbox: str | None = None) 
             tally.add(case, given)
         yield Progress("grading", tally.n)
     return GradeReport(tally.results(), tally.summary(sandbox), grader.name, tally.n_left_out)
-
-
-def open_judge(spec_file: SpecFile, home: Home | None, *, keep_answers: bool = True) -> HttpJudge | None:
-    """Open the judge that a spec names, as the user's config.yaml defines it; None when it names none.
-
-    Raises:
-        InvalidInputError: config.yaml defines no such judge.
-        ProviderError: its key is not set.
-    """
-    name = spec_file.spec.judge
-    if name is None:
-        return None
-    from rftctl.judge import HttpJudge, JudgeSettings
-
-    settings = (home.judges if home else {}).get(name)
-    if settings is None:
-        known = ", ".join(home.judges) if home and home.judges else "none so far"
-        raise InvalidInputError(
-            f"judge '{name}' is not defined", f"define it in config.yaml; there is {known}"
-        )
-    cache = home.path / "judge-answers.sqlite" if home and keep_answers else None
-    return HttpJudge(JudgeSettings(**settings), cache)
-
-
-def _open_sandbox(config: dict[str, Any], request: str, allow_unsafe: bool) -> Sandbox | None:
-    if not _runs_code(config):
-        return None
-    from rftctl.sandbox import choose_sandbox
-
-    return choose_sandbox(request, allow_unsafe=allow_unsafe)
-
-
-def _runs_code(config: dict[str, Any]) -> bool:
-    inner = config.get("graders")
-    parts = inner.values() if isinstance(inner, dict) else ()
-    here = config.get("type") == "python" or "handler" in config
-    return here or any(_runs_code(part) for part in parts if isinstance(part, dict))
 
 
 def _batches(cases: Iterable[Case]) -> Iterator[list[Case]]:

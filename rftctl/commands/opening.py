@@ -26,9 +26,17 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_grader(
-    spec_file: SpecFile, home: Home, *, sandbox_request: str = "auto", allow_unsafe: bool = False
+    spec_file: SpecFile,
+    home: Home,
+    *,
+    sandbox_request: str = "auto",
+    allow_unsafe: bool = False,
+    keep_answers: bool = True,
 ) -> Iterator[tuple[Grader, Sandbox | None]]:
     """Build the spec's grader, with its judge; a sandbox is opened only when some of it runs code.
+
+    Args:
+        keep_answers: whether a judge's answers are kept and used again; not where repeats are the point.
 
     Raises:
         InvalidInputError: the grader is wrong, or the user's config defines no such judge.
@@ -36,7 +44,7 @@ def open_grader(
         ProviderError: the judge's key is not set.
     """
     with ExitStack() as stack:
-        judge = open_judge(spec_file, home)
+        judge = open_judge(spec_file, home, keep_answers=keep_answers)
         if judge is not None:
             stack.callback(judge.close)
         sandbox = _open_sandbox(spec_file.grader, sandbox_request, allow_unsafe)
@@ -47,7 +55,7 @@ def open_grader(
         yield grader, sandbox
 
 
-def open_judge(spec_file: SpecFile, home: Home) -> HttpJudge | None:
+def open_judge(spec_file: SpecFile, home: Home, *, keep_answers: bool = True) -> HttpJudge | None:
     """Open the judge that a spec names, as the user's config.yaml defines it; None when it names none.
 
     Raises:
@@ -59,7 +67,7 @@ def open_judge(spec_file: SpecFile, home: Home) -> HttpJudge | None:
         return None
     from rftctl.judge import HttpJudge, JudgeSettings
 
-    return HttpJudge(JudgeSettings(**settings), home.path / "judge-answers.sqlite")
+    return HttpJudge(JudgeSettings(**settings), home.path / "judge-answers.sqlite" if keep_answers else None)
 
 
 def judge_settings(spec_file: SpecFile, home: Home) -> dict[str, Any] | None:

@@ -67,7 +67,7 @@ class ParityReport:
 
     def to_json(self) -> dict[str, Any]:
         """Return the `rftctl.parity/1` document."""
-        return {"document": "rftctl.parity/1", "exit_code": int(self.exit_code), **asdict(self)}
+        return {"schema": "rftctl.parity/1", "exit_code": int(self.exit_code), **asdict(self)}
 
 
 def compare_graders(

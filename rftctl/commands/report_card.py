@@ -9,12 +9,11 @@ same output must get the same reward twice.
 from __future__ import annotations
 
 import math
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from rftctl.commands.grade import open_spec_grader
+from rftctl.commands.opening import open_grader
 from rftctl.commands.updates import Command, Note, Progress
 from rftctl.dataset import read_examples
 from rftctl.errors import ExitCode, UsageError
@@ -102,7 +101,7 @@ class ReportCard:
         """Return the `rftctl.report-card/1` document."""
         families = [asdict(family) | {"is_weakness": family.is_weakness} for family in self.families]
         return {
-            "document": "rftctl.report-card/1",
+            "schema": "rftctl.report-card/1",
             "exit_code": int(self.exit_code),
             **asdict(self),
             "families": families,
@@ -110,7 +109,7 @@ class ReportCard:
 
 
 def card_of_spec(
-    spec_file: SpecFile, *, home: Home | None = None, allow_unsafe: bool = False, n_rows: int = N_ROWS
+    spec_file: SpecFile, home: Home, *, allow_unsafe: bool = False, n_rows: int = N_ROWS
 ) -> Command[ReportCard]:
     """Probe a spec's grader with outputs derived from its training rows.
 
@@ -124,9 +123,8 @@ def card_of_spec(
         raise UsageError(f"spec '{spec_file.path}' has no training file to derive outputs from")
     examples = list(islice(read_examples(path), n_rows))
     response_format = spec_file.spec.response_format
-    with ExitStack() as opened:
-        # Kept answers would make every second grading equal the first.
-        grader, _ = open_spec_grader(opened, spec_file, home, allow_unsafe=allow_unsafe, keep_answers=False)
+    # Kept answers would make every second grading equal the first.
+    with open_grader(spec_file, home, allow_unsafe=allow_unsafe, keep_answers=False) as (grader, _):
         return (yield from report_card(examples, grader, response_format=response_format))
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rftctl.dataset.fields import FieldWatch
-from rftctl.dataset.rows import ANY_PROVIDER, RowRules, check_row
+from rftctl.dataset.rows import ANY_PROVIDER, Fault, RowRules, check_row, plain_prompt
 from rftctl.finding import Finding, Level, Place
 from rftctl.strict_jsonl import scan_json_lines
 from rftctl.text import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Mapping, Sequence
     from pathlib import Path
 
     from rftctl.dataset.log import FindingLog
@@ -83,10 +83,10 @@ def check_dataset(
     """
     checker = _SplitChecker(path, split, log, rules, others)
     for line_number, row in scan_json_lines(path):
-        if isinstance(row, Finding):
-            checker.refused_line(line_number, row)
-        else:
+        if isinstance(row, dict):
             checker.row(line_number, row)
+        else:
+            checker.refused_line(line_number, row)
         if line_number % PROGRESS_EVERY == 0:
             yield line_number
     checker.finish()
@@ -113,23 +113,22 @@ class _SplitChecker:
 
     def row(self, line_number: int, row: dict[str, Any]) -> None:
         self.report.n_rows += 1
-        faults = check_row(row, self._rules.rows)
-        if faults:
-            for fault in faults:
-                self._add(fault.code, line_number, fault.message, fault.hint, fault.level)
-            if any(fault.level is Level.ERROR for fault in faults):
-                self.report.n_bad_rows += 1
-                return
-        messages = row["messages"]
-        self._prompt(line_number, messages)
-        missing = self._fields.see(row, messages)
+        prompt = plain_prompt(row, self._rules.rows)
+        if prompt is None and self._is_refused(line_number, check_row(row, self._rules.rows)):
+            return
+        self._prompt(line_number, hash(prompt or repr(row["messages"])))
+        missing = self._fields.see(row)
         if missing:
-            self.report.n_bad_rows += any(fault.level is Level.ERROR for fault in missing)
-            for fault in missing:
-                self._add(fault.code, line_number, fault.message, fault.hint, fault.level)
+            self._is_refused(line_number, missing)
 
-    def _prompt(self, line_number: int, messages: list[dict[str, Any]]) -> None:
-        key = _prompt_hash(messages)
+    def _is_refused(self, line_number: int, faults: Sequence[Fault]) -> bool:
+        for fault in faults:
+            self._add(fault.code, line_number, fault.message, fault.hint, fault.level)
+        is_bad = any(fault.level is Level.ERROR for fault in faults)
+        self.report.n_bad_rows += is_bad
+        return is_bad
+
+    def _prompt(self, line_number: int, key: int) -> None:
         first = self.report.prompts.setdefault(key, line_number)
         if first != line_number:
             message = f"the prompt is the same as on line {first}"
@@ -171,10 +170,3 @@ class _SplitChecker:
 
     def _add(self, code: str, line_number: int, message: str, hint: str, level: Level = Level.ERROR) -> None:
         self._log.add(Finding(code, level, Place.of(self._path, line_number), message, hint))
-
-
-def _prompt_hash(messages: list[dict[str, Any]]) -> int:
-    try:
-        return hash(tuple([message["content"] for message in messages]))
-    except (TypeError, KeyError):  # content in parts, or a message that only calls tools
-        return hash(repr(messages))

@@ -59,14 +59,14 @@ class FieldWatch:
         self._in_prompt: Counter[str] = Counter()
         self._n_rows = 0
 
-    def see(self, row: dict[str, Any], messages: list[dict[str, Any]]) -> Sequence[Fault]:
+    def see(self, row: dict[str, Any]) -> Sequence[Fault]:
         """Take a row; returns what the grader would miss in it."""
         self._n_rows += 1
         keys = tuple(row)
         shape = self._shapes.get(keys) or self._new_shape(keys, row)
         shape.n_rows += 1
         if self._n_rows <= COPY_ROWS:
-            self._count_copies(shape.fields, row, messages)
+            self._count_copies(shape.fields, row, row["messages"])
         if self._constant:
             self._compare(row)
         return [*shape.missing, *self._missing_deep(row)] if self._deep else shape.missing

@@ -51,34 +51,37 @@ ANY_PROVIDER = RowRules()
 
 def check_row(row: dict[str, Any], rules: RowRules = ANY_PROVIDER) -> list[Fault]:
     """Check messages and tools of a row; an empty list means that nothing is wrong."""
-    messages = row.get("messages")
-    if type(messages) is not list or not messages:
-        return [_no_messages(row)]
-    if "tools" not in row and _is_plain(messages, rules):
+    if plain_prompt(row, rules) is not None:
         return []
     from rftctl.dataset.tools import check_tool_use
 
+    messages = row.get("messages")
+    if type(messages) is not list or not messages:
+        return [_no_messages(row)]
     faults = [fault for at, message in enumerate(messages) for fault in _message(at, message, rules)]
     faults += _last(messages, rules)
-    return faults or list(check_tool_use(row))
+    if any(fault.level is Level.ERROR for fault in faults):
+        return faults
+    return [*faults, *check_tool_use(row)]
 
 
-def _is_plain(messages: list[Any], rules: RowRules) -> bool:
-    """Pass the common row quickly: every message has a known role and text, and nothing else."""
-    role: Any = ""
-    for message in messages:
-        if type(message) is not dict or len(message) != 2:
-            return False
-        role, content = message.get("role"), message.get("content")
-        if (
-            role not in rules.roles
-            or role == "tool"
-            or type(content) is not str
-            or not content
-            or content.isspace()
-        ):
-            return False
-    return role in rules.last_roles
+def plain_prompt(row: dict[str, Any], rules: RowRules) -> tuple[str, ...] | None:
+    """Pass the common row quickly: return its texts if each message has a known role and text alone.
+
+    None means that the row may be wrong or merely uncommon; `check_row` tells.
+    """
+    try:
+        if "tools" in row:
+            return None
+        role, texts = "", []
+        for message in row["messages"]:
+            role, text = message["role"], message["content"]
+            if len(message) != 2 or role not in rules.roles or role == "tool" or not text or text.isspace():
+                return None
+            texts.append(text)
+    except (LookupError, TypeError, AttributeError):
+        return None
+    return tuple(texts) if role in rules.last_roles else None
 
 
 def _no_messages(row: dict[str, Any]) -> Fault:
@@ -102,7 +105,7 @@ def _message(at: int, message: Any, rules: RowRules) -> Iterator[Fault]:
         yield Fault("RFT221", f"{where} is not an object", 'write {"role": ..., "content": ...}')
         return
     role = message.get("role")
-    if role not in ROLES:
+    if type(role) is not str or role not in ROLES:
         yield _bad_role(where, role)
         return
     if role not in rules.roles:
@@ -164,7 +167,7 @@ def _part(where: str, part: Any, rules: RowRules) -> Iterator[Fault]:
 
 def _last(messages: list[Any], rules: RowRules) -> Iterator[Fault]:
     role = messages[-1].get("role") if type(messages[-1]) is dict else None
-    if role in ROLES and role not in rules.last_roles:
+    if type(role) is str and role in ROLES and role not in rules.last_roles:
         hint = (
             "drop the answer: the model writes it" if role == "assistant" else "end with the user's question"
         )

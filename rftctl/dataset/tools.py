@@ -37,7 +37,7 @@ def check_tool_use(row: dict[str, Any]) -> Iterator[Fault]:
         calls = message.get("tool_calls")
         if calls is not None:
             yield from _calls(f"messages[{at}].tool_calls", calls, known, call_ids)
-        if message["role"] == "tool" and message.get("tool_call_id") not in call_ids:
+        if message["role"] == "tool" and str(message.get("tool_call_id")) not in call_ids:
             text = (
                 f"messages[{at}] answers no call: tool_call_id '{one_line(str(message.get('tool_call_id')))}'"
             )
@@ -91,7 +91,7 @@ def _calls(
 
 def _call(where: str, function: dict[str, Any], known: dict[str, dict[str, Any]] | None) -> Iterator[Fault]:
     name, arguments = function.get("name"), function.get("arguments")
-    if known is not None and name not in known:
+    if known is not None and str(name) not in known:
         hint = f"the row's tools: {', '.join(known)}"
         yield Fault("RFT227", f"{where}.name '{one_line(str(name))}' is not one of the row's tools", hint)
         return

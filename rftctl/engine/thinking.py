@@ -53,7 +53,7 @@ class Thinking:
         budget: tokens of the thinking part before it is closed, or None.
     """
 
-    def __init__(self, markers: Markers | None, prompt: Sequence[int], budget: int | None):
+    def __init__(self, markers: Markers | None, prompt: Sequence[int], budget: int | None) -> None:
         self._markers = markers
         self._budget = budget
         self.is_open = markers is not None and _opened_last(prompt, markers)

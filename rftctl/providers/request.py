@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rftctl.graders import wire_config
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -34,7 +36,7 @@ def job_request(
     """
     spec = spec_file.spec
     reinforcement: dict[str, Any] = {
-        "grader": spec_file.grader,
+        "grader": wire_config(spec_file.grader),
         "hyperparameters": spec.hyperparameters.model_dump(exclude_unset=True),
     }
     if spec.response_format is not None:

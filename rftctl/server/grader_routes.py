@@ -6,13 +6,12 @@ reward 0.0 and its flags raised; what it really said (no reward) stands under `r
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
-from rftctl.dataset import ABSENT, Sample
+from rftctl.dataset import Sample, parse_output
 from rftctl.errors import InvalidInputError, NotOfferedError
 from rftctl.graders.base import ERROR_FLAGS
 from rftctl.server.handlers import json_body
@@ -50,7 +49,7 @@ async def run(request: Request) -> Response:
 def _run(body: dict[str, Any]) -> dict[str, Any]:
     grader = _build(body["grader"])
     try:
-        sample = Sample(body["model_sample"], _parsed(body["model_sample"]))
+        sample = Sample(body["model_sample"], parse_output(body["model_sample"]))
         (grade,) = grader.grade_batch([(sample, body.get("item") or {})])
         return _reply(grader, grade)
     finally:
@@ -95,14 +94,6 @@ def _tokens(spent: TokenUsage) -> dict[str, int]:
         "cached_tokens": spent.cached_tokens,
         "total_tokens": spent.total_tokens,
     }
-
-
-def _parsed(text: str) -> Any:
-    # The platform gives `output_json` here whenever the sample parses, with or without a response format.
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return ABSENT
 
 
 ROUTES = [

@@ -190,7 +190,9 @@ class Fit:
         elif judge is None and graders and not self.profile.judge_models:
             message = f"grader needs a judge, and provider '{self.profile.name}' has none"
             hint = "name one with `judge:` and define it under `judges:` in config.yaml"
-            yield Finding("RFT422", Level.ERROR, self.spec_file.place("grader", *graders[0][0], "type"), message, hint)
+            yield Finding(
+                "RFT422", Level.ERROR, self.spec_file.place("grader", *graders[0][0], "type"), message, hint
+            )
         elif judge is None:
             for keys, part in graders:
                 yield from self._judge_model(("grader", *keys, "model"), str(part.get("model")))

@@ -136,7 +136,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "Mass. App. Ct.": ("Mass.App.Ct.",),
 }
 
-# Invented parties: none is taken from a reported case.
+# Invented parties; a likeness to a reported case is chance.
 PARTIES: dict[str, tuple[str, ...]] = {
     "train": (
         "Alder", "Ashgrove", "Barlow", "Beckwith", "Birchall", "Bramwell", "Calloway", "Carrick", "Colby",

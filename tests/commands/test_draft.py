@@ -44,7 +44,7 @@ def test_with_a_response_format_the_draft_reads_json(write_rows):
 
 def test_the_document_holds_the_grader_and_its_card(write_rows):
     document = json.loads(json.dumps(finish(draft(write_rows(["yes", "no", "yes"]))).to_json()))
-    assert document["document"] == "rftctl.draft/1"
+    assert document["schema"] == "rftctl.draft/1"
     assert document["card"]["verdict"] == "undecided"
 
 

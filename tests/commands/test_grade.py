@@ -98,7 +98,7 @@ def test_a_great_many_cases_are_all_counted_and_the_misses_all_kept():
 def test_the_document_is_json_and_names_itself():
     report = graded(case(1, "A", reward=1.0), case(2, "B"))
     document = json.loads(json.dumps(report.to_json()))
-    assert (document["document"], document["exit_code"]) == ("rftctl.grade/1", 0)
+    assert (document["schema"], document["exit_code"]) == ("rftctl.grade/1", 0)
     assert document["results"][0]["expected"] == {"reward": 1.0}
     assert document["results"][1]["expected"] is None
 
@@ -125,14 +125,14 @@ def write_spec(tmp_path):
 
 def test_a_specs_cases_are_graded(write_spec):
     spec_file = write_spec(CHECK, [{"line": 1, "sample": "A", "expect": {"reward": 1}}])
-    report = finish(grade_spec(spec_file))
+    report = finish(grade_spec(spec_file, Home(spec_file.root)))
     assert (report.exit_code, report.grader, report.summary.n) == (ExitCode.OK, "exact", 1)
 
 
 def test_other_outputs_can_be_graded_instead(write_spec, tmp_path):
     spec_file = write_spec(CHECK, [])
     (tmp_path / "other.jsonl").write_text('{"line": 1, "sample": "B"}\n')
-    report = finish(grade_spec(spec_file, outputs=tmp_path / "other.jsonl"))
+    report = finish(grade_spec(spec_file, Home(spec_file.root), outputs=tmp_path / "other.jsonl"))
     assert report.summary.mean_reward == 0.0
 
 
@@ -148,9 +148,9 @@ def test_a_python_grader_runs_in_a_sandbox_that_the_report_names(write_spec, tmp
     spec_file = write_spec(
         {"type": "python", "name": "p", "source_file": "grader.py"}, [{"line": 1, "sample": "x"}]
     )
-    updates = list(grade_spec(spec_file))
+    updates = list(grade_spec(spec_file, Home(spec_file.root)))
     assert isinstance(updates[0], Note)
-    report = finish(grade_spec(spec_file))
+    report = finish(grade_spec(spec_file, Home(spec_file.root)))
     assert report.results[0].reward == 0.5
     assert report.summary.sandbox
 
@@ -160,7 +160,7 @@ def test_a_grader_that_raises_is_told_with_its_line(write_spec, tmp_path):
     spec_file = write_spec(
         {"type": "python", "name": "p", "source_file": "grader.py"}, [{"line": 1, "sample": "x"}]
     )
-    report = finish(grade_spec(spec_file))
+    report = finish(grade_spec(spec_file, Home(spec_file.root)))
     assert report.exit_code is ExitCode.UNGRADABLE
     assert "'answr'" in report.results[0].details["python_grader_runtime_error"]
     assert "line 2" in report.results[0].details["python_grader_runtime_error"]
@@ -172,7 +172,7 @@ def test_a_spec_without_cases_says_what_to_give(write_spec, tmp_path):
         (tmp_path / "spec.yaml").read_text().replace('"cases": "cases.jsonl", ', "")
     )
     with pytest.raises(UsageError, match="names no cases"):
-        finish(grade_spec(load_spec(spec_file.path)))
+        finish(grade_spec(load_spec(spec_file.path), Home(spec_file.root)))
 
 
 def test_a_model_grader_without_a_judge_is_not_offered(write_spec):
@@ -180,7 +180,7 @@ def test_a_model_grader_without_a_judge_is_not_offered(write_spec):
     judge["input"] = [{"role": "user", "content": "{{sample.output_text}}"}]
     spec_file = write_spec(judge, [{"line": 1, "sample": "x"}])
     with pytest.raises(NotOfferedError, match="needs a judge"):
-        finish(grade_spec(spec_file))
+        finish(grade_spec(spec_file, Home(spec_file.root)))
 
 
 class _Judge(BaseHTTPRequestHandler):

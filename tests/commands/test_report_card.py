@@ -10,6 +10,7 @@ from rftctl.dataset import Example
 from rftctl.errors import ExitCode
 from rftctl.graders import build_grader
 from rftctl.sandbox import choose_sandbox
+from rftctl.home import Home
 from rftctl.spec import load_spec
 
 EXACT = {
@@ -104,7 +105,7 @@ def test_no_rows_decide_nothing():
 
 def test_the_document_is_json_and_names_itself():
     document = json.loads(json.dumps(card(EXACT).to_json()))
-    assert document["document"] == "rftctl.report-card/1"
+    assert document["schema"] == "rftctl.report-card/1"
     assert document["families"][0]["family"] == "right answer"
 
 
@@ -113,7 +114,7 @@ def test_a_specs_training_rows_are_probed(tmp_path):
     (tmp_path / "train.jsonl").write_text("\n".join(lines) + "\n")
     spec = {"version": 1, "name": "t", "provider": "local", "model": "tiny-random", "grader": EXACT}
     (tmp_path / "spec.yaml").write_text(json.dumps({**spec, "training_file": "train.jsonl"}))
-    report = finish(card_of_spec(load_spec(tmp_path / "spec.yaml"), n_rows=20))
+    report = finish(card_of_spec(load_spec(tmp_path / "spec.yaml"), Home(tmp_path), n_rows=20))
     assert (report.verdict, report.n_rows) == ("sound", 20)
 
 

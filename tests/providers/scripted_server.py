@@ -84,6 +84,17 @@ def stall(seconds: float) -> Fault:
     return fault
 
 
+def hold(until: threading.Event) -> Fault:
+    """Do what was asked, and answer only when the test says so."""
+
+    def fault(act: Act) -> Reply:
+        reply = act()
+        until.wait(timeout=60)
+        return reply
+
+    return fault
+
+
 class ScriptedServer:
     """The service: files, jobs, events; and the faults that the next requests meet."""
 

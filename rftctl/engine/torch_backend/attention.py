@@ -100,7 +100,9 @@ class TreeLevel:
         parents: node index in the level above, one per node; empty at the root.
     """
 
-    def __init__(self, start: int, lengths: Sequence[int], parents: Sequence[int], device: torch.device):
+    def __init__(
+        self, start: int, lengths: Sequence[int], parents: Sequence[int], device: torch.device
+    ) -> None:
         self.lengths = list(lengths)
         self.start, self.stop = start, start + sum(lengths)
         self.width = rounded_up(max(lengths, default=0), _WIDTH_STEP)
@@ -136,7 +138,7 @@ class TreeLayout:
         keep: keep every layer's keys and values for decoding.
     """
 
-    def __init__(self, levels: Sequence[TreeLevel], *, keep: bool = False):
+    def __init__(self, levels: Sequence[TreeLevel], *, keep: bool = False) -> None:
         self.levels = [level for level in levels if level.width]
         self.longest = sum(level.width for level in self.levels)
         self.kept: dict[int, list[tuple[Tensor, Tensor]]] = {}
@@ -222,7 +224,7 @@ class DecodeLayout:
         max_tokens: steps at most.
     """
 
-    def __init__(self, prefill: TreeLayout, prompt_of_row: Sequence[int], max_tokens: int):
+    def __init__(self, prefill: TreeLayout, prompt_of_row: Sequence[int], max_tokens: int) -> None:
         device = prefill.levels[-1].valid_nT.device
         rows = torch.tensor(list(prompt_of_row), dtype=torch.long, device=device)
         last = len(prefill.levels) - 1

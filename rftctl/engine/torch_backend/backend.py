@@ -33,7 +33,7 @@ class TorchBackend:
         dtype: of frozen base weights; by default what the hardware computes fastest.
     """
 
-    def __init__(self, cache: Path, *, threads: int | None = None, dtype: torch.dtype | None = None):
+    def __init__(self, cache: Path, *, threads: int | None = None, dtype: torch.dtype | None = None) -> None:
         self._cache = cache
         self._choice = choose_threads(threads)
         torch.set_num_threads(self._choice.n_threads)

@@ -43,7 +43,7 @@ _BLOCK = 256
 class _Row:
     """One completion while it is being written."""
 
-    def __init__(self, place: int, prompt: tuple[int, ...], writer: _Writer):
+    def __init__(self, place: int, prompt: tuple[int, ...], writer: _Writer) -> None:
         self.place = place
         self.prompt = prompt
         self.tokens: list[int] = []
@@ -99,7 +99,9 @@ class _Row:
 class _Writer:
     """What all rows of a call have in common."""
 
-    def __init__(self, network: Network, settings: SamplingSettings, markers: Markers | None, longest: int):
+    def __init__(
+        self, network: Network, settings: SamplingSettings, markers: Markers | None, longest: int
+    ) -> None:
         self.settings = settings
         self.markers = markers
         self.eos_ids = network.eos_ids

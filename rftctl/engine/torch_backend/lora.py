@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class AdaptedLinear(nn.Module):
     """A linear layer that adds whichever adapter is switched on."""
 
-    def __init__(self, base: nn.Linear):
+    def __init__(self, base: nn.Linear) -> None:
         super().__init__()
         self.base = base
         self.adapter: tuple[Tensor, Tensor] | None = None

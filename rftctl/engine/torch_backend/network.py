@@ -131,7 +131,7 @@ class Network:
         InvalidInputError: the folder holds no readable model.
     """
 
-    def __init__(self, folder: Path, where: Device, *, trainable: bool = False):
+    def __init__(self, folder: Path, where: Device, *, trainable: bool = False) -> None:
         self.where = where
         self.tokenizer = load_tokenizer(folder)
         self.model = _load_model(folder, where)

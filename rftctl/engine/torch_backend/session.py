@@ -48,7 +48,7 @@ _LOGITS_STEP = 64
 class TorchPolicy:
     """Samples from a network; several policies may share one network and switch its adapters."""
 
-    def __init__(self, network: Network, adapters: AdapterSet | None):
+    def __init__(self, network: Network, adapters: AdapterSet | None) -> None:
         self._network: Network | None = network
         self._adapters = adapters
         self._markers = find_markers(network.tokenizer)
@@ -129,7 +129,7 @@ class TorchSession(TorchPolicy):
         adapters: AdapterSet | None,
         manifest: checkpoint.Manifest,
         reference: Network | None = None,
-    ):
+    ) -> None:
         super().__init__(network, adapters)
         self._manifest = manifest
         self._reference = reference
