@@ -70,7 +70,9 @@ def test_the_version_is_told_without_loading_a_framework(home: Path) -> None:
     arguments = [sys.executable, "-X", "importtime", "-m", "rftctl", "--version"]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert done.stdout == f"rftctl {__version__}\n"
-    assert not [line for line in done.stderr.splitlines() if line.split("|")[-1].strip() in (*HEAVY, "typer", "rich")]
+    assert not [
+        line for line in done.stderr.splitlines() if line.split("|")[-1].strip() in (*HEAVY, "typer", "rich")
+    ]
     assert not home.exists()
 
 
@@ -117,7 +119,8 @@ def test_a_missing_data_file_is_refused_where_the_spec_names_it(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("command", "words"), [("validate", "missing.yaml"), ("launch", "missing.yaml"), ("grade", "missing.yaml")]
+    ("command", "words"),
+    [("validate", "missing.yaml"), ("launch", "missing.yaml"), ("grade", "missing.yaml")],
 )
 def test_a_missing_spec_is_one_line_with_a_way_out(command: str, words: str, tmp_path: Path) -> None:
     done = run_rftctl(command, "missing.yaml", home=tmp_path)
@@ -169,7 +172,9 @@ def test_without_arguments_the_help_is_the_answer(home: Path) -> None:
     assert "validate" in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("command", [["validate", "SPEC"], ["runs"], ["cost", "estimate", "SPEC"], ["grade", "SPEC"]])
+@pytest.mark.parametrize(
+    "command", [["validate", "SPEC"], ["runs"], ["cost", "estimate", "SPEC"], ["grade", "SPEC"]]
+)
 def test_json_is_one_document_with_its_schema_and_nothing_else(command: list[str], tmp_path: Path) -> None:
     spec = write_tiny_spec(tmp_path)
     done = run_rftctl(*[str(spec) if a == "SPEC" else a for a in command], "--json", home=tmp_path / "home")
@@ -180,7 +185,9 @@ def test_json_is_one_document_with_its_schema_and_nothing_else(command: list[str
 
 def test_without_a_terminal_nothing_is_coloured(tmp_path: Path) -> None:
     spec = write_tiny_spec(tmp_path, TINY_SPEC + "colour: red\n")
-    done = run_rftctl("validate", str(spec), home=tmp_path / "home", TERM="xterm-256color", COLORTERM="truecolor")
+    done = run_rftctl(
+        "validate", str(spec), home=tmp_path / "home", TERM="xterm-256color", COLORTERM="truecolor"
+    )
     assert "\x1b" not in done.stdout + done.stderr
 
 
@@ -203,7 +210,9 @@ def test_a_terminal_that_is_not_utf8_gets_every_word(encoding: str, tmp_path: Pa
     assert b"not as expected" in done.stdout
 
 
-@pytest.mark.parametrize("command", [["schema"], ["doctor"], ["explain", "RFT204"], ["runs"], ["runs", "--json"]])
+@pytest.mark.parametrize(
+    "command", [["schema"], ["doctor"], ["explain", "RFT204"], ["runs"], ["runs", "--json"]]
+)
 def test_a_reader_that_goes_away_is_no_error(command: list[str], tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)

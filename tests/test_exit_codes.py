@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-PYTHON_GRADER = "grader: {type: python, name: broken, source: 'def grade(sample, item): raise ValueError(\"no\")'}\n"
+PYTHON_GRADER = (
+    "grader: {type: python, name: broken, source: 'def grade(sample, item): raise ValueError(\"no\")'}\n"
+)
 
 
 @contextmanager
@@ -59,7 +61,9 @@ def reach_usage(folder: Path) -> int:
 
 
 def reach_invalid(folder: Path) -> int:
-    return code_of("validate", str(write_tiny_spec(folder / "p", TINY_SPEC + "colour: red\n")), home=folder / "h")
+    return code_of(
+        "validate", str(write_tiny_spec(folder / "p", TINY_SPEC + "colour: red\n")), home=folder / "h"
+    )
 
 
 def reach_ungradable(folder: Path) -> int:
@@ -128,7 +132,9 @@ def reach_bug(folder: Path) -> int:
         "sys.exit(run_cli(['runs']))\n"
     )
     environ = {**os.environ, "RFTCTL_HOME": str(folder)}
-    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=False
+    )
     assert "Traceback" not in done.stderr
     assert "this is a bug in rftctl" in done.stderr
     assert "thrown for the test" in (folder / "last-bug.txt").read_text()
@@ -140,7 +146,9 @@ def reach_interrupted(folder: Path) -> int:
         assert code_of("launch", str(spec), home=home) == 0
         environ = {**os.environ, "RFTCTL_HOME": str(home)}
         command = [sys.executable, "-m", "rftctl", "watch", "--json"]
-        with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as watcher:
+        with subprocess.Popen(
+            command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as watcher:
             assert watcher.stdout is not None
             assert watcher.stderr is not None
             watcher.stdout.readline()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import stat
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rftctl.errors import InvalidInputError, StorageError
 from rftctl.home import Home, open_home
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def config(home: Path, text: str) -> Home:

@@ -11,13 +11,16 @@ import sys
 import textwrap
 import time
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rftctl.errors import StorageError, UsageError
 from rftctl.ledger import SCHEMA_VERSION, Ledger, Run
 from rftctl.wire import JobEvent
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RUN = Run(
     run_id="digits-aaaaaa",

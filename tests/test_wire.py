@@ -138,9 +138,7 @@ def test_an_event_without_data_has_no_step_and_no_reward(data: Any) -> None:
     assert (found.step, found.train_reward, found.valid_reward, found.type) == (None, None, None, "message")
 
 
-@pytest.mark.parametrize(
-    "broken", [{"id": 5}, {"id": None}]
-)
+@pytest.mark.parametrize("broken", [{"id": 5}, {"id": None}])
 def test_an_event_of_the_wrong_shape_is_refused_as_a_value_error(broken: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"."):
         JobEvent.from_wire({"id": "e", "created_at": 1, **broken})

@@ -41,7 +41,9 @@ def evaluate(run: Run, lab: Home, ledger: Ledger, **options: Any) -> EvaluationR
     return finish(evaluate_ledger_run(run, lab, ledger, **options))
 
 
-def test_the_tuned_model_is_compared_with_its_base_on_the_same_rows(run: Run, lab: Home, ledger: Ledger) -> None:
+def test_the_tuned_model_is_compared_with_its_base_on_the_same_rows(
+    run: Run, lab: Home, ledger: Ledger
+) -> None:
     report = evaluate(run, lab, ledger)
     base, tuned = report.models
     assert (base.name, base.mean_reward, base.n_examples, base.n_failed) == ("lab-model", 0.0, 6, 0)
@@ -102,7 +104,9 @@ def test_rows_without_an_answer_are_counted_and_left_out(
     assert [note for note in notes if "content policy" in note]
 
 
-def test_when_no_answer_comes_nothing_is_claimed(run: Run, lab: Home, ledger: Ledger, server: ScriptedServer) -> None:
+def test_when_no_answer_comes_nothing_is_claimed(
+    run: Run, lab: Home, ledger: Ledger, server: ScriptedServer
+) -> None:
     server.fail("POST", CHAT, *[REFUSAL] * 12)
     with pytest.raises((UngradableError, ProviderError)):
         evaluate(run, lab, ledger)
@@ -116,9 +120,16 @@ def test_an_unreadable_output_earned_nothing_and_is_told_apart(
     lab_spec.write_text(text + "response_format: {type: json_object}\n")
     run = finish(launch_spec(lab_spec, lab, ledger)).run
     server.jobs[0] |= {"status": "succeeded", "fine_tuned_model": "ft:lab-model:x"}
-    server.chat = lambda model, prompt: json.dumps({"word": right_word(prompt)}) if model[:3] == "ft:" else "no"
+    server.chat = lambda model, prompt: (
+        json.dumps({"word": right_word(prompt)}) if model[:3] == "ft:" else "no"
+    )
     base, tuned = evaluate(run, lab, ledger).models
-    assert (base.mean_reward, base.parseable_share, base.mean_reward_parseable, base.n_failed) == (0.0, 0.0, None, 0)
+    assert (base.mean_reward, base.parseable_share, base.mean_reward_parseable, base.n_failed) == (
+        0.0,
+        0.0,
+        None,
+        0,
+    )
     assert (tuned.mean_reward, tuned.parseable_share, tuned.mean_reward_parseable) == (1.0, 1.0, 1.0)
 
 

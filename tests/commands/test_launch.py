@@ -92,7 +92,9 @@ def test_changed_rows_make_a_new_run(
     assert (server.count("POST", JOBS), server.count("POST", "/files")) == (2, 3)
 
 
-def test_a_changed_setting_makes_a_new_run(launch: Callable[..., LaunchReport], server: ScriptedServer) -> None:
+def test_a_changed_setting_makes_a_new_run(
+    launch: Callable[..., LaunchReport], server: ScriptedServer
+) -> None:
     first = launch()
     second = launch(overrides={"seed": "2"})
     assert second.run.run_id != first.run.run_id
@@ -213,7 +215,9 @@ def test_a_process_killed_while_sending_leaves_a_run_whose_job_is_adopted(
     launch: Callable[..., LaunchReport], lab: Home, lab_spec: Path, server: ScriptedServer, ledger: Ledger
 ) -> None:
     server.fail("POST", JOBS, stall(30))
-    child = subprocess.Popen([sys.executable, "-m", "rftctl", "launch", str(lab_spec)], stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "rftctl", "launch", str(lab_spec)], stderr=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 60
     while not server.jobs and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -250,7 +254,9 @@ def test_an_estimate_that_just_fits_is_launched_without_asking(launch: Callable[
     assert launch(overrides={"budget.max_usd": "8"}, may_spend=never).is_new
 
 
-def test_without_a_budget_somebody_must_agree(launch: Callable[..., LaunchReport], server: ScriptedServer) -> None:
+def test_without_a_budget_somebody_must_agree(
+    launch: Callable[..., LaunchReport], server: ScriptedServer
+) -> None:
     asked: list[CostEstimate] = []
 
     def agree(estimate: CostEstimate) -> bool:

@@ -39,7 +39,9 @@ def train(*shares: float | None, name: str = "zero_spread_share") -> list[Reward
     return [RewardPoint(n, "train", 0.5, **{name: share}) for n, share in enumerate(shares, 1)]  # type: ignore[arg-type]
 
 
-def fired(spec: RunSpec, points: list[RewardPoint], idle_s: float = 0.0, cost: CostEstimate = FREE) -> list[str]:
+def fired(
+    spec: RunSpec, points: list[RewardPoint], idle_s: float = 0.0, cost: CostEstimate = FREE
+) -> list[str]:
     return [alert.rule for alert in check_rules(spec, RewardCurve(tuple(points)), cost, idle_s)]
 
 
@@ -68,7 +70,8 @@ def test_a_plateau_lasts_patience_evaluations_without_a_new_best(rewards: list[f
 
 
 @pytest.mark.parametrize(
-    ("rule", "name", "limit"), [("zero_spread", "zero_spread_share", 0.9), ("truncation", "truncated_share", 0.5)]
+    ("rule", "name", "limit"),
+    [("zero_spread", "zero_spread_share", 0.9), ("truncation", "truncated_share", 0.5)],
 )
 def test_a_share_must_stay_high_for_patience_steps(rule: str, name: str, limit: float) -> None:
     spec = make_spec({"when": rule, "patience": 3})
@@ -86,7 +89,13 @@ def gapped(*gaps: float) -> list[RewardPoint]:
 
 @pytest.mark.parametrize(
     ("gaps", "holds"),
-    [([0.2], False), ([0.2, 0.2], True), ([0.2, 0.09], False), ([0.0, 0.2, 0.2], True), ([-0.2, -0.2], False)],
+    [
+        ([0.2], False),
+        ([0.2, 0.2], True),
+        ([0.2, 0.09], False),
+        ([0.0, 0.2, 0.2], True),
+        ([-0.2, -0.2], False),
+    ],
 )
 def test_divergence_needs_a_gap_at_each_of_the_last_evaluations(gaps: list[float], holds: bool) -> None:
     spec = make_spec({"when": "divergence", "patience": 2})

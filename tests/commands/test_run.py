@@ -33,7 +33,10 @@ def test_the_report_has_the_documented_keys(finished: Any) -> None:
 
 
 def test_the_curve_has_every_step_and_its_evaluations(finished: Any) -> None:
-    steps = {split: [p["step"] for p in finished.report["curve"] if p["split"] == split] for split in ("train", "valid")}
+    steps = {
+        split: [p["step"] for p in finished.report["curve"] if p["split"] == split]
+        for split in ("train", "valid")
+    }
     assert steps == {"train": [1, 2, 3, 4], "valid": [2, 4]}
 
 
@@ -77,7 +80,9 @@ def test_a_finished_job_cannot_be_paused(finished: Any) -> None:
 def long_job(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Give the tests a launched job of some seconds: a function that calls rftctl where it runs."""
     folder = tmp_path_factory.mktemp("long")
-    text = TINY_SPEC.replace("n_epochs: 1", "n_epochs: 6").replace("max_completion_tokens: 6", "max_completion_tokens: 24")
+    text = TINY_SPEC.replace("n_epochs: 1", "n_epochs: 6").replace(
+        "max_completion_tokens: 6", "max_completion_tokens: 24"
+    )
     spec = write_tiny_spec(folder / "project", text)
 
     def call(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -37,7 +37,9 @@ def test_a_run_that_moved_is_listed_with_its_new_state(
     assert [r.state for r in finish(list_runs(ledger, lab)).runs] == ["running"]
 
 
-def test_a_run_at_rest_is_not_asked_for_again(run: Run, lab: Home, ledger: Ledger, server: ScriptedServer) -> None:
+def test_a_run_at_rest_is_not_asked_for_again(
+    run: Run, lab: Home, ledger: Ledger, server: ScriptedServer
+) -> None:
     server.jobs[0]["status"] = "succeeded"
     finish(list_runs(ledger, lab))
     asked = len(server.requests)
@@ -67,13 +69,17 @@ def test_one_run_is_shown_with_its_history_and_curve(
     assert {"state", "request", "sending", "job"} <= {entry["kind"] for entry in document["entries"]}
 
 
-def test_a_spec_is_estimated_without_asking_the_provider(lab: Home, lab_spec: Path, server: ScriptedServer) -> None:
+def test_a_spec_is_estimated_without_asking_the_provider(
+    lab: Home, lab_spec: Path, server: ScriptedServer
+) -> None:
     found = finish(estimate_spec(lab_spec, lab))
     assert (found.low_usd, found.high_usd) == (pytest.approx(4.0), pytest.approx(8.0))
     assert server.requests == []
 
 
-def test_the_actual_cost_reads_what_is_new(run: Run, lab: Home, ledger: Ledger, server: ScriptedServer) -> None:
+def test_the_actual_cost_reads_what_is_new(
+    run: Run, lab: Home, ledger: Ledger, server: ScriptedServer
+) -> None:
     data = {"step": 1, "timing": {"step": {"full_iteration": 72.0}}}
     server.events = [{"id": "e", "created_at": 1, "type": "metrics", "message": "", "data": data}]
     found = finish(actual_of_run(run, lab, ledger))

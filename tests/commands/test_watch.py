@@ -18,7 +18,6 @@ from tests.conftest import write_tiny_spec
 from tests.providers.scripted_server import answer, drop_before
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from rftctl.commands.watch import WatchReport
@@ -152,7 +151,9 @@ def test_a_failure_is_reported_in_the_providers_words(
     assert document["status"] == "failed"
 
 
-def test_a_run_without_a_job_cannot_be_watched(lab: Home, lab_spec: Path, ledger: Ledger, server: ScriptedServer) -> None:
+def test_a_run_without_a_job_cannot_be_watched(
+    lab: Home, lab_spec: Path, ledger: Ledger, server: ScriptedServer
+) -> None:
     server.fail("POST", "/fine_tuning/jobs", answer({"error": {"message": "no"}}, 400))
     with pytest.raises(ProviderError):
         finish(launch_spec(lab_spec, lab, ledger))
@@ -161,7 +162,9 @@ def test_a_run_without_a_job_cannot_be_watched(lab: Home, lab_spec: Path, ledger
     assert "rftctl launch" in caught.value.hint
 
 
-@pytest.mark.parametrize(("then", "verb", "status"), [("cancel", "/cancel", "cancelled"), ("pause", "/pause", "paused")])
+@pytest.mark.parametrize(
+    ("then", "verb", "status"), [("cancel", "/cancel", "cancelled"), ("pause", "/pause", "paused")]
+)
 def test_a_rule_acts_once_and_is_reported(
     then: str, verb: str, status: str, lab: Home, ledger: Ledger, server: ScriptedServer, tmp_path: Path
 ) -> None:

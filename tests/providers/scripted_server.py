@@ -43,7 +43,13 @@ Fault = Callable[[Act], Reply | None]
 
 def answer(body: Any, status: int = 200, **headers: str) -> Fault:
     """Answer with this instead of acting; text and bytes go as they are, anything else as JSON."""
-    data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    data = (
+        body
+        if isinstance(body, bytes)
+        else body.encode()
+        if isinstance(body, str)
+        else json.dumps(body).encode()
+    )
     return lambda act: Reply(status, data, {"Content-Type": "application/json", **headers})
 
 
@@ -52,7 +58,9 @@ def act_then_answer(status: int) -> Fault:
 
     def fault(act: Act) -> Reply:
         act()
-        return Reply(status, b'{"error": {"message": "the server broke"}}', {"Content-Type": "application/json"})
+        return Reply(
+            status, b'{"error": {"message": "the server broke"}}', {"Content-Type": "application/json"}
+        )
 
     return fault
 
@@ -164,7 +172,10 @@ class ScriptedServer:
                 found[0]["status"] = {"cancel": "cancelled", "pause": "paused", "resume": "queued"}[verb]
                 return _json(found[0])
             case "POST", ["chat", "completions"]:
-                message = {"role": "assistant", "content": self.chat(body["model"], body["messages"][-1]["content"])}
+                message = {
+                    "role": "assistant",
+                    "content": self.chat(body["model"], body["messages"][-1]["content"]),
+                }
                 usage = {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}
                 choice = {"index": 0, "finish_reason": "stop", "message": message}
                 return _json({"id": "c", "choices": [choice], "usage": usage})

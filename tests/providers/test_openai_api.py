@@ -130,7 +130,9 @@ def test_a_control_call_is_never_repeated(verb: str, provider: Provider, server:
 def test_a_created_job_is_read_and_its_request_is_what_was_given(
     provider: Provider, server: ScriptedServer
 ) -> None:
-    job = provider.create_job({**REQUEST, "method": {"type": "reinforcement", "reinforcement": {"x": {"a": 1}}}})
+    job = provider.create_job(
+        {**REQUEST, "method": {"type": "reinforcement", "reinforcement": {"x": {"a": 1}}}}
+    )
     assert (job.id, job.status, job.metadata) == ("ftjob-1", "queued", {"rftctl_launch": "l1"})
     assert b'"reinforcement": {"x": {"a": 1}}' in server.requests[0].body.replace(b'":{', b'": {').replace(
         b'":1', b'": 1'
@@ -168,7 +170,9 @@ def test_reading_is_repeated_until_it_works(provider: Provider, server: Scripted
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
-def test_a_job_read_as_something_else_is_refused(name: str, provider: Provider, server: ScriptedServer) -> None:
+def test_a_job_read_as_something_else_is_refused(
+    name: str, provider: Provider, server: ScriptedServer
+) -> None:
     server.fail("GET", "ftjob-1", *[UNUSABLE[name]] * 3)
     with pytest.raises(ProviderError):
         provider.job("ftjob-1")
@@ -201,7 +205,14 @@ def test_a_job_is_found_on_a_later_page(provider: Provider, server: ScriptedServ
 
 def metrics(n: int, at: int | None = None) -> dict[str, Any]:
     data = {"step": n, "train_mean_reward": n / 1000}
-    return {"id": f"e{n}", "created_at": at or n, "type": "metrics", "message": "", "level": "info", "data": data}
+    return {
+        "id": f"e{n}",
+        "created_at": at or n,
+        "type": "metrics",
+        "message": "",
+        "level": "info",
+        "data": data,
+    }
 
 
 def test_events_come_oldest_first_from_every_page(provider: Provider, server: ScriptedServer) -> None:
@@ -227,14 +238,18 @@ def test_an_event_given_twice_is_one(provider: Provider, server: ScriptedServer)
 
 
 @pytest.mark.parametrize("ids", [["e1"], ["e1", "e2"]])
-def test_a_server_that_pages_in_circles_is_left(ids: list[str], provider: Provider, server: ScriptedServer) -> None:
+def test_a_server_that_pages_in_circles_is_left(
+    ids: list[str], provider: Provider, server: ScriptedServer
+) -> None:
     pages = [answer({"data": [metrics(int(i[1:]))], "has_more": True}) for i in ids]
     server.fail("GET", "/events", *pages * 50)
     assert [event.id for event in provider.events("ftjob-1")] == ids
     assert server.count("GET", "/events") <= len(ids) + 1
 
 
-def test_an_empty_page_that_promises_more_ends_the_reading(provider: Provider, server: ScriptedServer) -> None:
+def test_an_empty_page_that_promises_more_ends_the_reading(
+    provider: Provider, server: ScriptedServer
+) -> None:
     server.fail("GET", "/events", *[answer({"data": [], "has_more": True})] * 50)
     assert provider.events("ftjob-1") == []
     assert server.count("GET", "/events") == 1
@@ -249,7 +264,9 @@ def test_an_event_that_cannot_be_read_is_a_provider_error(
         provider.events("ftjob-1")
 
 
-def test_a_checkpoint_that_cannot_be_read_is_a_provider_error(provider: Provider, server: ScriptedServer) -> None:
+def test_a_checkpoint_that_cannot_be_read_is_a_provider_error(
+    provider: Provider, server: ScriptedServer
+) -> None:
     server.fail("GET", "/checkpoints", answer({"data": [{"id": "cp"}], "has_more": False}))
     with pytest.raises(ProviderError):
         provider.checkpoints("ftjob-1")
@@ -259,7 +276,9 @@ def test_a_checkpoint_that_cannot_be_read_is_a_provider_error(provider: Provider
     ("status", "words"),
     [(401, "check the key"), (403, "may not"), (404, "another project"), (429, "wait and run")],
 )
-def test_a_refusal_says_the_way_out(status: int, words: str, provider: Provider, server: ScriptedServer) -> None:
+def test_a_refusal_says_the_way_out(
+    status: int, words: str, provider: Provider, server: ScriptedServer
+) -> None:
     body = {"error": {"message": "the server's own words", "code": "its_code"}}
     server.fail("GET", "ftjob-1", *[answer(body, status, **{"Retry-After": "0"})] * 3)
     with pytest.raises(ProviderError, match="the server's own words") as caught:
@@ -292,7 +311,9 @@ def test_the_key_is_in_no_message(
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
-def test_a_server_that_echoes_the_key_does_not_get_it_shown(provider: Provider, server: ScriptedServer) -> None:
+def test_a_server_that_echoes_the_key_does_not_get_it_shown(
+    provider: Provider, server: ScriptedServer
+) -> None:
     server.fail("GET", "ftjob-1", answer({"error": {"message": f"Incorrect API key provided: {KEY}."}}, 401))
     with pytest.raises(ProviderError) as caught:
         provider.job("ftjob-1")
@@ -310,14 +331,18 @@ def test_answers_carry_their_index_and_tokens(provider: Provider) -> None:
     assert found[0].token_usage["completion_tokens"] == 1
 
 
-def test_an_answer_that_failed_stands_beside_those_that_came(provider: Provider, server: ScriptedServer) -> None:
+def test_an_answer_that_failed_stands_beside_those_that_came(
+    provider: Provider, server: ScriptedServer
+) -> None:
     server.fail("POST", "/completions", answer({"error": {"message": "too long"}}, 400))
     found = list(provider.answers("m", [ask("a"), ask("b"), ask("c")], concurrency=1))
     assert sorted(a.index for a in found) == [0, 1, 2]
     assert [a.error.message for a in found if a.error] == ["lab: too long"]
 
 
-@pytest.mark.parametrize("body", ["<html>", [1], {"choices": []}, {"choices": [3]}, {"choices": [{"message": "x"}]}])
+@pytest.mark.parametrize(
+    "body", ["<html>", [1], {"choices": []}, {"choices": [3]}, {"choices": [{"message": "x"}]}]
+)
 def test_an_answer_of_the_wrong_shape_is_an_error_in_its_place(
     body: Any, provider: Provider, server: ScriptedServer
 ) -> None:

@@ -66,7 +66,9 @@ def test_a_key_is_not_sent_in_the_clear(url: str, tmp_path: Path) -> None:
     assert "https" in caught.value.hint
 
 
-@pytest.mark.parametrize("url", ["https://x/v1", "http://127.0.0.1:1/v1", "http://localhost:1", "http://[::1]:1"])
+@pytest.mark.parametrize(
+    "url", ["https://x/v1", "http://127.0.0.1:1/v1", "http://localhost:1", "http://[::1]:1"]
+)
 def test_https_and_loopback_may_have_the_key(url: str, tmp_path: Path) -> None:
     connect("lab", lab(tmp_path, base_url=url), {}).close()
 
@@ -103,7 +105,9 @@ def test_azure_takes_an_entra_token_in_place_of_a_key(server: ScriptedServer, tm
     assert "api-key" not in server.requests[0].headers
 
 
-def test_a_provider_of_the_config_needs_no_key_unless_it_names_one(server: ScriptedServer, tmp_path: Path) -> None:
+def test_a_provider_of_the_config_needs_no_key_unless_it_names_one(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
     provider = connect("lab", lab(tmp_path, base_url=server.url), {"OPENAI_API_KEY": KEY})
     provider.has_file("file-1")
     provider.close()

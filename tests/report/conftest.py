@@ -33,7 +33,9 @@ class Stream(io.TextIOWrapper):
         return bytes(data).decode(self.encoding)
 
 
-def make_terminal(*, encoding: str = "utf-8", width: int = 80, is_tty: bool = False, **options: bool) -> Terminal:
+def make_terminal(
+    *, encoding: str = "utf-8", width: int = 80, is_tty: bool = False, **options: bool
+) -> Terminal:
     """Make a terminal that writes into memory, with the settings of the real one."""
     consoles = [
         Console(

@@ -44,7 +44,9 @@ def make_run(*, name: str = "digits", model: str = "smollm2-135m", state: str = 
     )
 
 
-def make_job(status: str = "succeeded", *, text: str = "", model: str | None = "ft:smollm2-135m:rftctl::0a1b2c") -> Job:
+def make_job(
+    status: str = "succeeded", *, text: str = "", model: str | None = "ft:smollm2-135m:rftctl::0a1b2c"
+) -> Job:
     """Make a job; `text` is why it failed."""
     error = {"code": f"grader_failed{text}", "message": f"too many errors {text}"} if text else None
     raw = {"id": f"ftjob-0123456789abcdef{text}", "status": status, "fine_tuned_model": model, "error": error}
@@ -64,11 +66,24 @@ FREE = CostEstimate(0.0, 0.0, 0.05, 0.05, "8 steps measured; this machine traine
 def make_validation(text: str = "") -> ValidationReport:
     """Make the report of a spec with an error of many and a warning."""
     findings = (
-        Finding("RFT204", Level.ERROR, Place(f"train{text}.jsonl", 118), f"last message has role 'x{text}'", "use user"),
-        Finding("RFT404", Level.WARNING, Place("spec.yaml", 3, 11), "provider 'openai' takes no more jobs from 2027-01-06"),
+        Finding(
+            "RFT204",
+            Level.ERROR,
+            Place(f"train{text}.jsonl", 118),
+            f"last message has role 'x{text}'",
+            "use user",
+        ),
+        Finding(
+            "RFT404",
+            Level.WARNING,
+            Place("spec.yaml", 3, 11),
+            "provider 'openai' takes no more jobs from 2027-01-06",
+        ),
     )
     rows = {"training": 2000, "validation": 1}
-    return ValidationReport("spec.yaml", findings, {"RFT204": 480}, rows, "openai", None, n_errors=500, n_warnings=1)
+    return ValidationReport(
+        "spec.yaml", findings, {"RFT204": 480}, rows, "openai", None, n_errors=500, n_warnings=1
+    )
 
 
 def make_grading(text: str = "") -> GradeReport:
@@ -77,13 +92,17 @@ def make_grading(text: str = "") -> GradeReport:
     def result(line: int, reward: float | None, details: dict[str, str]) -> CaseResult:
         errors = tuple(details)
         expected = Expectation(reward=1.0)
-        return CaseResult(line, reward, reward or 0.0, expected, False, errors, details, {}, 0.001, "output" + text)
+        return CaseResult(
+            line, reward, reward or 0.0, expected, False, errors, details, {}, 0.001, "output" + text
+        )
 
     results = (
         result(1, 0.5, {}),
         result(2, None, {"python_grader_runtime_error": f"ZeroDivisionError{text}"}),
     )
-    summary = GradeSummary(3, 1, 0, 2, 0.75, 0.5, 1.0, 0.25, {"python_grader_runtime_error": 1}, (1, 1), 0.1, {}, None)
+    summary = GradeSummary(
+        3, 1, 0, 2, 0.75, 0.5, 1.0, 0.25, {"python_grader_runtime_error": 1}, (1, 1), 0.1, {}, None
+    )
     return GradeReport(results, summary, "near")
 
 
@@ -119,7 +138,9 @@ REPORTS = {
     "validation": make_validation(),
     "grading": make_grading(),
     "estimate": ESTIMATE,
-    "unpriced": CostEstimate(None, None, None, None, "bedrock publishes no price that was read", "2026-11-22"),
+    "unpriced": CostEstimate(
+        None, None, None, None, "bedrock publishes no price that was read", "2026-11-22"
+    ),
     "launched": LaunchReport(make_run(), make_job("queued"), is_new=True),
     "found": LaunchReport(make_run(), make_job("running"), is_new=False),
     "watched": make_watched(),
@@ -133,7 +154,12 @@ REPORTS = {
         (
             Check("rftctl", "ok", "0.1.0, Python 3.11.7 on Linux x86_64"),
             Check("local engine", "missing", "not installed: torch", 'pip install "rftctl[local]"'),
-            Check("state folder", "broken", "/nowhere: read-only file system", "set RFTCTL_HOME to a folder of yours"),
+            Check(
+                "state folder",
+                "broken",
+                "/nowhere: read-only file system",
+                "set RFTCTL_HOME to a folder of yours",
+            ),
         )
     ),
 }

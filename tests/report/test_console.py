@@ -11,7 +11,9 @@ from rftctl.finding import Finding, Level, Place
 from tests.report.conftest import make_terminal, shown
 from tests.report.examples import HOSTILE
 
-FINDING = Finding("RFT420", Level.ERROR, Place("spec.yaml", 14, 9), "grader.type 'lambda' is not offered", "use bedrock")
+FINDING = Finding(
+    "RFT420", Level.ERROR, Place("spec.yaml", 14, 9), "grader.type 'lambda' is not offered", "use bedrock"
+)
 
 
 def test_an_error_is_a_line_and_its_hint() -> None:
@@ -74,6 +76,9 @@ def test_a_quiet_terminal_still_warns() -> None:
     assert shown(terminal) == "--- stderr\nwarning: look out\n"
 
 
-@pytest.mark.parametrize(("is_tty", "options", "live"), [(True, {}, True), (True, {"quiet": True}, False), (False, {}, False), (True, {"as_json": True}, False)])
+@pytest.mark.parametrize(
+    ("is_tty", "options", "live"),
+    [(True, {}, True), (True, {"quiet": True}, False), (False, {}, False), (True, {"as_json": True}, False)],
+)
 def test_only_a_person_gets_moving_pictures(is_tty: bool, options: dict[str, bool], live: bool) -> None:
     assert make_terminal(is_tty=is_tty, **options).is_live is live

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING
 
@@ -60,10 +61,8 @@ def test_a_command_that_fails_leaves_the_cursor_visible() -> None:
         raise ValueError("no")
 
     terminal = make_terminal(is_tty=True)
-    try:
+    with contextlib.suppress(ValueError):
         follow(failing(), terminal)
-    except ValueError:
-        pass
     assert shown(terminal).rfind("\x1b[?25h") > shown(terminal).rfind("\x1b[?25l")
 
 
