@@ -85,16 +85,24 @@ class ProviderError(RftctlError):
     Args:
         status: HTTP status, or None when no reply came.
         code: the provider's own error code, if it gave one.
+        is_not_the_api: something answered that does not speak the API.
     """
 
     exit_code = ExitCode.PROVIDER
 
     def __init__(
-        self, message: str, hint: str = "", *, status: int | None = None, code: str | None = None
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        is_not_the_api: bool = False,
     ) -> None:
         super().__init__(message, hint)
         self.status = status
         self.code = code
+        self.is_not_the_api = is_not_the_api
 
 
 class NotOfferedError(RftctlError):

@@ -53,6 +53,18 @@ class Finding:
     message: str
     hint: str = ""
 
+    def to_json(self) -> dict[str, str | int | None]:
+        """Return the finding as a flat dict, the same in every document."""
+        return {
+            "code": self.code,
+            "level": str(self.level),
+            "path": self.place.path,
+            "line": self.place.line,
+            "column": self.place.column,
+            "message": self.message,
+            "hint": self.hint,
+        }
+
     def __str__(self) -> str:
         return f"{self.place}: {self.level} {self.code} {self.message}"
 

@@ -78,7 +78,8 @@ def test_the_version_is_told_without_loading_a_framework(home: Path) -> None:
 
 def grader(source: str) -> str:
     head, _, tail = TINY_SPEC.partition("grader:")
-    return f"{head}grader: {{type: python, name: g, source: {source!r}}}\nhyperparameters{tail.partition('hyperparameters')[2]}"
+    settings = tail.partition("hyperparameters")[2]
+    return f"{head}grader: {{type: python, name: g, source: {source!r}}}\nhyperparameters{settings}"
 
 
 def test_a_misspelt_key_of_a_spec_is_refused_at_its_place(tmp_path: Path) -> None:

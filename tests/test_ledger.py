@@ -196,21 +196,20 @@ def test_many_processes_may_make_the_ledger_at_once(path: Path) -> None:
     assert [m.communicate() for m in makers] == [("0", "")] * 6
 
 
+COUNT_FOR_EVER = """
+    import itertools
+    ledger = Ledger(path)
+    for n in itertools.count():
+        ledger.note("r-1", "count", {"n": n})
+        sys.stdout.write(f"{n}\\n")
+        sys.stdout.flush()
+"""
+
+
 def test_a_process_killed_between_entries_leaves_every_entry_it_acknowledged(path: Path) -> None:
     with Ledger(path) as ledger:
         add(ledger, "r-1")
-    writer = start_writer(
-        path,
-        """
-        ledger = Ledger(path)
-        n = 0
-        while True:
-            ledger.note("r-1", "count", {"n": n})
-            sys.stdout.write(f"{n}\\n")
-            sys.stdout.flush()
-            n += 1
-        """,
-    )
+    writer = start_writer(path, COUNT_FOR_EVER)
     assert writer.stdout is not None
     acknowledged = [int(writer.stdout.readline()) for _ in range(50)][-1]
     os.kill(writer.pid, signal.SIGKILL)

@@ -57,10 +57,13 @@ def _bug(error: Exception, as_json: bool) -> int:
 
     from rftctl.home import open_home
 
-    where = open_home().path / "last-bug.txt"
-    where.write_text("".join(traceback.format_exception(error)))
-    bug = RftctlError(
-        f"this is a bug in rftctl: {type(error).__name__}: {error}", f"please report it with {where}"
-    )
+    text = "".join(traceback.format_exception(error))
+    try:
+        where = open_home().path / "last-bug.txt"
+        where.write_text(text)
+        hint = f"please report it with {where}"
+    except (RftctlError, OSError):
+        hint = "please report it; its trace could not be written anywhere"
+    bug = RftctlError(f"this is a bug in rftctl: {type(error).__name__}: {error}", hint)
     make_terminal(as_json).error(bug)
     return int(ExitCode.BUG)

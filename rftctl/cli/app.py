@@ -14,6 +14,7 @@ import typer
 
 from rftctl.cli.options import (
     AgainOption,
+    FormatOption,
     JsonOption,
     QuietOption,
     RunArgument,
@@ -55,6 +56,7 @@ def validate(
     target: TargetOption = None,
     settings: SetOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
+    form: FormatOption = "text",
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -63,7 +65,7 @@ def validate(
 
     _perform(
         command(spec, target=target, overrides=read_overrides(settings), strict=strict),
-        make_terminal(as_json, quiet),
+        make_terminal(as_json, quiet, form),
     )
 
 
@@ -75,18 +77,32 @@ def grade(
     outputs: Annotated[
         Path | None, typer.Option("--outputs", help="Grade these outputs instead of the spec's cases.")
     ] = None,
+    fail_under: Annotated[
+        float | None, typer.Option("--fail-under", help="Exit 1 when the mean reward is below this.")
+    ] = None,
+    report_card: Annotated[
+        bool, typer.Option("--report-card", help="Does it tell right from wrong? Can it be tricked?")
+    ] = False,
+    draft: Annotated[bool, typer.Option("--draft", help="Propose a grader for the training rows.")] = False,
+    parity: Annotated[
+        bool, typer.Option("--parity", help="Compare with the provider's graders/run.")
+    ] = False,
+    export_lambda: Annotated[
+        Path | None, typer.Option("--export-lambda", help="Write it as an AWS Lambda function, for Bedrock.")
+    ] = None,
     unsafe: UnsafeOption = False,
+    form: FormatOption = "text",
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Try the grader on outputs whose reward is known."""
-    from rftctl.commands.grade import grade_spec
+    from rftctl.commands.grading import GradeOptions, grading_command
     from rftctl.spec import load_spec
 
     spec_file = load_spec(spec, target=target, overrides=read_overrides(settings))
+    options = GradeOptions(outputs, fail_under, unsafe, report_card, draft, parity, export_lambda)
     with opened() as (home, _):
-        command = grade_spec(spec_file, home, outputs=outputs, allow_unsafe=unsafe)
-        _perform(command, make_terminal(as_json, quiet))
+        _perform(grading_command(spec_file, home, options), make_terminal(as_json, quiet, form))
 
 
 @app.command()
@@ -266,7 +282,10 @@ def schema() -> None:
     """Print the JSON Schema of a run spec, for editors."""
     from rftctl.spec import spec_schema
 
-    make_terminal(True).document(spec_schema())
+    try:
+        make_terminal(True).document(spec_schema())
+    except BrokenPipeError:
+        silence_stdout()
 
 
 @app.command()
@@ -301,6 +320,10 @@ def _show(report: Any, terminal: Terminal) -> None:
     try:
         if terminal.as_json:
             terminal.document(report.to_json())
+        elif terminal.form == "junit":
+            from rftctl.report.junit import junit
+
+            terminal.write(junit(report))
         else:
             show_report(report, terminal)
     except BrokenPipeError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -31,6 +31,7 @@ TargetOption = Annotated[str | None, typer.Option("--target", help="Overlay one 
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the spec.")
 ]
+FormatOption = Annotated[Literal["text", "junit"], typer.Option("--format", help="junit is for CI.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Agree to spend what the estimate says.")]
@@ -51,11 +52,13 @@ def opened() -> Iterator[tuple[Home, Ledger]]:
         yield home, ledger
 
 
-def make_terminal(as_json: bool, quiet: bool = False) -> Terminal:
+def make_terminal(as_json: bool, quiet: bool = False, form: str = "text") -> Terminal:
     """Make the terminal that a command writes to."""
     from rftctl.report.console import Terminal
 
-    return Terminal(as_json=as_json, quiet=quiet)
+    if as_json and form != "text":
+        raise UsageError(f"--json and --format {form} are two formats", "choose one")
+    return Terminal(as_json=as_json, quiet=quiet, form=form)
 
 
 def read_overrides(settings: list[str] | None) -> dict[str, str]:

@@ -102,12 +102,20 @@ class GradeReport:
     Attributes:
         results: one per output, in order; misses and failures first served when there are very many.
         n_left_out: results that were counted but not kept.
+        fail_under: the mean reward that is demanded, or None.
     """
 
     results: tuple[CaseResult, ...]
     summary: GradeSummary
     grader: str
     n_left_out: int = 0
+    fail_under: float | None = None
+
+    @property
+    def is_under(self) -> bool:
+        """Whether a mean reward is demanded and was not reached; written so that no mean is under."""
+        mean = self.summary.mean_reward
+        return self.fail_under is not None and not (mean is not None and mean >= self.fail_under)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -115,7 +123,8 @@ class GradeReport:
         summary = self.summary
         if summary.n_failed == summary.n and not any(result.passed for result in self.results):
             return ExitCode.UNGRADABLE
-        return ExitCode.OK if all(result.is_good for result in self.results) else ExitCode.NO
+        is_good = not self.is_under and all(result.is_good for result in self.results)
+        return ExitCode.OK if is_good else ExitCode.NO
 
     def to_json(self) -> dict[str, Any]:
         """Return the `rftctl.grade/1` document."""
@@ -123,6 +132,7 @@ class GradeReport:
             "schema": "rftctl.grade/1",
             "exit_code": int(self.exit_code),
             "grader": self.grader,
+            "fail_under": self.fail_under,
             "summary": asdict(self.summary),
             "n_left_out": self.n_left_out,
             "results": [result.to_json() for result in self.results],

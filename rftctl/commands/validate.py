@@ -77,7 +77,7 @@ class ValidationReport:
             "n_errors": self.n_errors,
             "n_warnings": self.n_warnings,
             "n_examples": dict(self.n_examples),
-            "findings": [_finding_json(finding) for finding in self.findings],
+            "findings": [finding.to_json() for finding in self.findings],
             "left_out": dict(self.left_out),
         }
 
@@ -219,16 +219,3 @@ def _check_spec_tools(spec_file: SpecFile) -> list[Finding]:
         return []
     place = spec_file.place("tools")
     return [Finding("RFT145", f.level, place, f.message, f.hint) for f in check_tools(list(tools))]
-
-
-def _finding_json(finding: Finding) -> dict[str, Any]:
-    place = finding.place
-    return {
-        "code": finding.code,
-        "level": str(finding.level),
-        "path": place.path,
-        "line": place.line,
-        "column": place.column,
-        "message": finding.message,
-        "hint": finding.hint,
-    }

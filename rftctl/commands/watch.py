@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from rftctl.wire import Job, JobEvent
 
 BACKOFF_CAP_S = 60.0
+MAX_WRONG_REPLIES = 5
+"""Replies in a row that are no API reply before a watch gives up: a wrong base URL, a captive portal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ def _read(
             if error.status is not None and error.status not in (408, 409, 429) and error.status < 500:
                 raise
             attempt += 1
+            if error.is_not_the_api and attempt >= MAX_WRONG_REPLIES:
+                raise
             yield Note(f"{error.message}; trying again (attempt {attempt})", "warning")
             _wait(min(BACKOFF_CAP_S, 2.0**attempt), deadline, run)
     ledger.set_state(run.run_id, job.status)

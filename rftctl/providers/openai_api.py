@@ -196,7 +196,11 @@ class OpenAIAPI:
             return Answer(index, None, self._failure(f"model '{body['model']}'", error))
         except ValueError:
             return Answer(
-                index, None, ProviderError(f"{self.name}: the model's reply is not JSON", _NOT_THE_API)
+                index,
+                None,
+                ProviderError(
+                    f"{self.name}: the model's reply is not JSON", _NOT_THE_API, is_not_the_api=True
+                ),
             )
         except ProviderError as error:
             return Answer(index, None, error)
@@ -269,7 +273,9 @@ class OpenAIAPI:
             raise self._failure(what, error) from error
         except ValueError as error:
             # The SDK lets the JSON reader's own complaint through.
-            raise ProviderError(f"{self.name}: the reply to {what} is not JSON", _NOT_THE_API) from error
+            raise ProviderError(
+                f"{self.name}: the reply to {what} is not JSON", _NOT_THE_API, is_not_the_api=True
+            ) from error
 
     def _write(self, what: str, act: Callable[[], Awaitable[T]], deadline_s: float) -> T:
         try:
@@ -341,7 +347,7 @@ def _body(reply: object) -> dict[str, Any]:
     try:
         return _object(json.loads(text() if callable(text) else text))
     except ValueError as error:
-        raise ProviderError("the provider's reply is not JSON", _NOT_THE_API) from error
+        raise ProviderError("the provider's reply is not JSON", _NOT_THE_API, is_not_the_api=True) from error
 
 
 def _object(raw: object) -> dict[str, Any]:
@@ -349,6 +355,7 @@ def _object(raw: object) -> dict[str, Any]:
         raise ProviderError(
             f"the provider's reply is not a JSON object: '{one_line(str(raw), limit=60)}'",
             _NOT_THE_API,
+            is_not_the_api=True,
         )
     return raw
 

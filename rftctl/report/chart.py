@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.text import Text
+
 if TYPE_CHECKING:
     from rftctl.curve import RewardCurve
 
@@ -59,12 +61,19 @@ def _scale(figure: object, curve: RewardCurve) -> None:
     figure.label("step")  # type: ignore[attr-defined]
 
 
-LEGEND = (("training, each step on other rows", "⠒", "x", "cyan"), ("validation", "●", "O", "bright_green"))
-"""Label, symbol, ASCII symbol and rich style of each series; on the canvas it would hide points."""
+_SERIES = (("training, each step on other rows", "⠒", "x", "cyan"), ("validation", "●", "O", "bright_green"))
+
+
+def legend(*, ascii_only: bool = False) -> Text:
+    """Name the series on a line of its own: on the canvas a legend would hide points."""
+    line = Text("     ")
+    for label, symbol, plain, style in _SERIES:
+        line.append(f"{plain if ascii_only else symbol} ", style=style)
+        line.append(f"{label}   ", style="dim")
+    return line
 
 
 def _ascii(lines: list[str]) -> list[str]:
-    table = str.maketrans(
-        {"─": "-", "│": "|", "┌": "+", "┐": "+", "└": "+", "┘": "+", "┤": "+", "┬": "+", "├": "+"}
-    )
+    corners = dict.fromkeys("┌┐└┘┤┬├┼", "+")
+    table = str.maketrans({"─": "-", "│": "|", **corners})
     return [line.translate(table) for line in lines]

@@ -5,9 +5,10 @@ In: the options every command shares. Out: `Terminal`, which shows updates, docu
 
 from __future__ import annotations
 
+import io
 import json
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -33,11 +34,13 @@ class Terminal:
         as_json: one JSON document on stdout and nothing else.
         quiet: no progress and no notes.
         streams: with `as_json`, a document a line while the command works.
+        form: what a report on stdout looks like: text, or junit.
     """
 
     as_json: bool = False
     quiet: bool = False
     streams: bool = False
+    form: str = "text"
     out: Console = field(default_factory=lambda: _console(stderr=False))
     err: Console = field(default_factory=lambda: _console(stderr=True))
 
@@ -53,7 +56,11 @@ class Terminal:
 
     def document(self, document: dict[str, Any]) -> None:
         """Write one JSON document to stdout, in ASCII, so that no terminal acts on it."""
-        sys.stdout.write(json.dumps(document, default=str, allow_nan=False) + "\n")
+        self.write(json.dumps(document, default=str, allow_nan=False) + "\n")
+
+    def write(self, text: str) -> None:
+        """Write text to stdout as it is."""
+        sys.stdout.write(text)
         sys.stdout.flush()
 
     def say(self, message: str, level: str = "info") -> None:
@@ -75,7 +82,7 @@ class Terminal:
                     "kind": type(error).__name__,
                     "message": error.message,
                     "hint": error.hint,
-                    "findings": [finding_to_json(finding) for finding in findings],
+                    "findings": [finding.to_json() for finding in findings],
                 }
             )
             return
@@ -102,11 +109,16 @@ class Terminal:
             self.err.print(Text(f"hint: {one_line(hint, limit=400)}", style="dim"), soft_wrap=True)
 
 
-def finding_to_json(finding: Finding) -> dict[str, Any]:
-    """Return a finding as a plain dict, with its place taken apart."""
-    return asdict(finding)
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        # Rich would exit with code 1; whoever prints knows the right code.
+        raise BrokenPipeError
 
 
 def _console(*, stderr: bool) -> Console:
     # Markup and highlighting off: what we print may come from a model.
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    stream = sys.stderr if stderr else sys.stdout
+    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        # A narrow encoding shows an escape rather than ending the command.
+        stream.reconfigure(errors="backslashreplace")
+    return _Console(stderr=stderr, markup=False, highlight=False, emoji=False)

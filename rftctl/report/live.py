@@ -16,7 +16,7 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from rftctl.commands.updates import CurveUpdate, Note, Progress, Stage, StageReport
-from rftctl.report.chart import LEGEND, draw_curve
+from rftctl.report.chart import draw_curve, legend
 from rftctl.report.tables import show_report
 from rftctl.text import one_line
 
@@ -98,7 +98,7 @@ class _View:
         if self.bars is None:
             self.clear()
             self.bars = Bars(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=24),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
@@ -156,11 +156,7 @@ def _picture(update: CurveUpdate, terminal: Terminal) -> Group:
     message = Text(one_line(update.message, limit=2 * width), style="dim")
     if not drawn:
         return Group(head, message)
-    legend = Text("     ")
-    for label, symbol, plain, style in LEGEND:
-        legend.append(f"{plain if terminal.ascii_only else symbol} ", style=style)
-        legend.append(f"{label}   ", style="dim")
-    return Group(head, Text.from_ansi(drawn), legend, message)
+    return Group(head, Text.from_ansi(drawn), legend(ascii_only=terminal.ascii_only), message)
 
 
 def _step_line(update: CurveUpdate, step: int) -> str:

@@ -5,6 +5,7 @@ In: any command's report. Out: text on stdout. One small function per report; th
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from rftctl.report.chart import draw_curve
+from rftctl.report.chart import draw_curve, legend
 from rftctl.text import one_line, plural, safe
 
 if TYPE_CHECKING:
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
 
     from rftctl.commands.control import ControlReport
     from rftctl.commands.doctor import DoctorReport
+    from rftctl.commands.draft import DraftReport
     from rftctl.commands.evaluate import EvaluationReport, ModelReport
     from rftctl.commands.explain import Explanation
     from rftctl.commands.grade import GradeReport
+    from rftctl.commands.grading import ExportReport
     from rftctl.commands.launch import LaunchReport
+    from rftctl.commands.parity import ParityReport
+    from rftctl.commands.report_card import ReportCard
     from rftctl.commands.run import RunReport
     from rftctl.commands.runs import RunDetails, RunsReport
     from rftctl.commands.validate import ValidationReport
@@ -47,7 +52,7 @@ def _validation(report: ValidationReport, terminal: Terminal, brief: bool) -> li
     for finding in report.findings:
         terminal.finding(finding)
     for code, count in report.left_out.items():
-        terminal.say(f"{code}: and {count:,} more", "warning")
+        terminal.err.print(Text(f"and {count:,} more of {code}", style="dim"))
     counts = ", ".join(f"{name} {plural(count, 'row')}" for name, count in report.n_examples.items())
     verdict = (
         Text("valid", style="bold green") if report.exit_code == 0 else Text("not valid", style="bold red")
@@ -70,6 +75,10 @@ def _grading(report: GradeReport, terminal: Terminal, brief: bool) -> list[Rende
         parts.append(table)
         if len(missed) > 20:
             parts.append(Text(f"and {len(missed) - 20} more", style="dim"))
+    if not brief and len(report.summary.histogram) > 1:
+        parts.append(_histogram(report, terminal))
+    if report.is_under:
+        parts.append(Text(f"mean reward is below {report.fail_under:g}", style="bold red"))
     style = "bold green" if report.exit_code == 0 else "bold red"
     parts.append(
         Text.assemble(
@@ -81,9 +90,80 @@ def _grading(report: GradeReport, terminal: Terminal, brief: bool) -> list[Rende
     return parts
 
 
+def _histogram(report: GradeReport, terminal: Terminal) -> Text:
+    """Draw how many outputs earned how much, one bar per bin."""
+    summary, mark = report.summary, "#" if terminal.ascii_only else "█"
+    low, high = summary.min_reward or 0.0, summary.max_reward or 0.0
+    width = (high - low) / len(summary.histogram)
+    most = max(summary.histogram)
+    text = Text("\n")
+    for number, count in enumerate(summary.histogram):
+        bar = mark * round(40 * count / most)
+        text.append(f"{low + number * width:8.3f}  ", style="dim")
+        text.append(bar, style="cyan").append(f" {count}\n" if count else "\n")
+    return text
+
+
+def _card(report: ReportCard, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    table = _table("kind of output", "n", "mean reward", "paid", "for example")
+    for family in report.families:
+        style = "red" if family.is_weakness else "green" if family.is_good else ""
+        table.add_row(
+            Text(family.family, style=style),
+            str(family.n),
+            _number(family.mean_reward),
+            f"{family.paid_share:.0%}",
+            one_line(family.example, limit=24),
+        )
+    low, high = report.discrimination_low, report.discrimination_high
+    beats = f"right beats wrong on {report.discrimination:.0%} of {plural(report.n_rows, 'row')}"
+    style = "bold green" if report.exit_code == 0 else "bold red"
+    return [
+        table,
+        Text(
+            f"{beats} (95 % interval {low:.0%} to {high:.0%}); {report.flip_share:.0%} flip when graded again"
+        ),
+        Text.assemble((report.verdict, style), f": {report.reason}"),
+    ]
+
+
+def _drafted(report: DraftReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    lines = ["grader:", *(f"  {line}" for line in json.dumps(report.grader, indent=2).splitlines())]
+    return [*_card(report.card, terminal, brief), Text(safe("\n".join(lines)))]
+
+
+def _parity(report: ParityReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    if report.different:
+        table = _table("line", "here", "there", "flags here", "flags there")
+        for row in report.different[:20]:
+            flags = (", ".join(row.local_errors) or "-", ", ".join(row.hosted_errors) or "-")
+            table.add_row(str(row.line), _number(row.local_reward), _number(row.hosted_reward), *flags)
+        parts.append(table)
+    style = "bold green" if report.exit_code == 0 else "bold red"
+    verdict = "equal" if not report.different else f"{len(report.different)} differ"
+    skipped = f"; {report.n_skipped} with tool calls cannot be sent" if report.n_skipped else ""
+    return [
+        *parts,
+        Text.assemble((verdict, style), f": {plural(report.n, 'sample')} graded on both sides{skipped}"),
+    ]
+
+
+def _exported(report: ExportReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    style = "bold green" if report.exit_code == 0 else "bold red"
+    verdict = "equal rewards" if report.exit_code == 0 else f"{report.n_different} rewards differ"
+    return [
+        Text.assemble(
+            (verdict, style), f" on {plural(report.n_cases, 'case')}; written to {safe(report.path)}"
+        ),
+        Text("give the function a timeout above the default 3 seconds", style="dim"),
+    ]
+
+
 def _estimate(estimate: CostEstimate, terminal: Terminal, brief: bool) -> list[RenderableType]:
     checked = f" (prices of {estimate.checked_on})" if estimate.checked_on else ""
-    return [Text.assemble((estimate.describe(), "bold"), f": {estimate.basis}{checked}")]
+    price = "price unknown" if estimate.high_usd is None else estimate.describe()
+    return [Text.assemble((price, "bold"), f": {estimate.basis}{checked}")]
 
 
 def _launched(report: LaunchReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
@@ -108,7 +188,7 @@ def _watched(report: WatchReport, terminal: Terminal, brief: bool) -> list[Rende
         report.curve, width=min(terminal.out.width, 80), height=12, ascii_only=terminal.ascii_only
     )
     if drawn:
-        parts.append(Text.from_ansi(drawn))
+        parts += [Text.from_ansi(drawn), legend(ascii_only=terminal.ascii_only)]
     line = Text.assemble(
         f"run {report.run.run_id}: ", (safe(job.status), style), f" after step {report.curve.last_step}"
     )
@@ -189,7 +269,7 @@ def _details(report: RunDetails, terminal: Terminal, brief: bool) -> list[Render
     drawn = draw_curve(
         report.curve, width=min(terminal.out.width, 80), height=12, ascii_only=terminal.ascii_only
     )
-    return [*parts, Text.from_ansi(drawn)] if drawn else parts
+    return [*parts, Text.from_ansi(drawn), legend(ascii_only=terminal.ascii_only)] if drawn else parts
 
 
 def _controlled(report: ControlReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
@@ -206,7 +286,7 @@ def _diagnosed(report: DoctorReport, terminal: Terminal, brief: bool) -> list[Re
     for check in report.checks:
         detail = Text(safe(check.detail))
         if check.hint:
-            detail.append(f"\nhint: {check.hint}", style="dim")
+            detail.append(f"\nhint: {safe(check.hint)}", style="dim")
         table.add_row(Text(check.state, style=styles[check.state]), Text(check.name, style="bold"), detail)
     return [table]
 
@@ -229,6 +309,10 @@ def _explained(report: Explanation, terminal: Terminal, brief: bool) -> list[Ren
 _SHOW: dict[str, Callable[..., list[RenderableType]]] = {
     "ValidationReport": _validation,
     "GradeReport": _grading,
+    "ReportCard": _card,
+    "DraftReport": _drafted,
+    "ParityReport": _parity,
+    "ExportReport": _exported,
     "CostEstimate": _estimate,
     "LaunchReport": _launched,
     "WatchReport": _watched,

@@ -181,7 +181,7 @@ def test_an_unknown_outcome_is_not_sent_again_within_the_settle_window(
 ) -> None:
     server.fail("POST", JOBS, drop_before)
     for _ in range(3):
-        with pytest.raises(OutcomeUnknownError, match="no such job|nobody knows") as caught:
+        with pytest.raises(OutcomeUnknownError, match=r"no such job|nobody knows") as caught:
             launch()
         assert caught.value.hint
     assert server.count("POST", JOBS) == 1

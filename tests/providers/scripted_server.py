@@ -1,6 +1,6 @@
 """A little fine-tuning API on loopback whose faults are scripted, so that tests see what is really sent.
 
-In: a list of faults, each for the next request that fits it. Out: the requests as they came, the jobs as made.
+In: faults, each for the next request that fits it. Out: the requests as they came, the jobs as made.
 """
 
 from __future__ import annotations
