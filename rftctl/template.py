@@ -32,13 +32,15 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
 
 Namespace = Literal["item", "sample"]
+
+_Row: TypeAlias = Mapping[str, Any]
+_Render: TypeAlias = Callable[[_Row, _Row], str]
+_Slots: TypeAlias = Sequence[tuple[bool, str]]
 
 SAMPLE_NAMES = ("output_text", "output_json", "output_tools", "choices", "output_audio")
 """What a template may read of a sample (graders guide)."""
@@ -129,24 +131,25 @@ class TemplatePath:
 
 
 class Template:
-    """A parsed template; immutable and safe to share between threads."""
+    """A parsed template; immutable and safe to share between threads.
 
-    __slots__ = ("_deep", "_flat_item", "_flat_sample", "_indexed", "_texts", "paths", "source")
+    Attributes:
+        source: the template text.
+        paths: its variables, in order.
+        render: (item, sample) -> the text with every variable filled in; `item` is the dataset row,
+            `sample` the output as `graders.base.sample_namespace` lays it out. Raises TemplateError
+            when a variable is not there.
+    """
+
+    __slots__ = ("paths", "render", "source")
+
+    render: _Render
 
     def __init__(self, source: str, texts: list[str], paths: tuple[TemplatePath, ...]) -> None:
         self.source = source
         self.paths = paths
         # Literal texts stand at even places, values go in at odd ones: one join renders.
-        self._texts = texts
-        slots = [(2 * n + 1, path) for n, path in enumerate(paths)]
-        flat = [(at, path.namespace, path.segments[0]) for at, path in slots if len(path.segments) == 1]
-        self._flat_item = tuple((at, name) for at, namespace, name in flat if namespace == "item")
-        self._flat_sample = tuple((at, name) for at, namespace, name in flat if namespace == "sample")
-        deep = [(at, path) for at, path in slots if len(path.segments) > 1]
-        self._deep = tuple(
-            (at, path.namespace == "item", path.segments) for at, path in deep if not path.has_index
-        )
-        self._indexed = tuple((at, path.namespace == "item", path) for at, path in deep if path.has_index)
+        self.render = _renderer(texts, paths)
 
     def __repr__(self) -> str:
         return f"Template({self.source!r})"
@@ -155,40 +158,145 @@ class Template:
         """Whether any variable comes from this namespace."""
         return any(path.namespace == namespace for path in self.paths)
 
-    def render(self, item: Mapping[str, Any], sample: Mapping[str, Any]) -> str:
-        """Fill in every variable.
 
-        Args:
-            item: the dataset row.
-            sample: the model output as `graders.base.sample_namespace` lays it out.
-
-        Raises:
-            TemplateError: a variable is not there.
-        """
-        out: list[Any] = self._texts.copy()
-        try:
-            for at, name in self._flat_item:
-                out[at] = item[name]  # type: ignore[index]
-            for at, name in self._flat_sample:
-                out[at] = sample[name]  # type: ignore[index]
-            for at, from_item, segments in self._deep:
-                value: Any = item if from_item else sample
-                for key in segments:
-                    value = value[key]
-                out[at] = value
-            for at, from_item, path in self._indexed:
-                out[at] = path.resolve(item if from_item else sample)
-            return "".join(out)
-        except (KeyError, TypeError):
-            # A value is missing or no string: the slow way says which, or writes it as JSON.
-            return self._render_strictly(item, sample)
-
-    def _render_strictly(self, item: Mapping[str, Any], sample: Mapping[str, Any]) -> str:
-        out = self._texts.copy()
-        for n, path in enumerate(self.paths):
+def _renderer(texts: list[str], paths: tuple[TemplatePath, ...]) -> _Render:
+    def strictly(item: _Row, sample: _Row) -> str:
+        out = texts.copy()
+        for n, path in enumerate(paths):
             value = path.resolve(item if path.namespace == "item" else sample)
             out[2 * n + 1] = _as_text(value, path)
         return "".join(out)
+
+    # A quick way reads what is there and a string; for all else the strict way says what is missing,
+    # or writes the value as JSON.
+    if any(path.has_index for path in paths) or not 1 <= len(paths) <= len(_QUICK):
+        return _quick_for_many(texts, paths, strictly)
+    if len(paths) == 1 and len(paths[0].segments) == 2:
+        return _quick_for_inner(texts[::2], paths[0], strictly)
+    if any(len(path.segments) > 1 for path in paths):
+        return _quick_for_many(texts, paths, strictly)
+    slots = [(path.namespace == "sample", str(path.segments[0])) for path in paths]
+    return _QUICK[len(paths) - 1](texts[::2], slots, strictly)
+
+
+def _quick_for_many(texts: list[str], paths: tuple[TemplatePath, ...], strictly: _Render) -> _Render:
+    slots = [(2 * n + 1, path.namespace == "item", path) for n, path in enumerate(paths)]
+    flat = tuple((at, own, path.segments[0]) for at, own, path in slots if len(path.segments) == 1)
+    deep = [slot for slot in slots if len(slot[2].segments) > 1]
+    keyed = tuple((at, own, path.segments) for at, own, path in deep if not path.has_index)
+    indexed = tuple(slot for slot in deep if slot[2].has_index)
+
+    def render(item: _Row, sample: _Row) -> str:
+        out: list[Any] = texts.copy()
+        try:
+            for at, own, name in flat:
+                out[at] = (item if own else sample)[name]  # type: ignore[index]
+            for at, own, segments in keyed:
+                value: Any = item if own else sample
+                for key in segments:
+                    value = value[key]
+                out[at] = value
+            for at, own, path in indexed:
+                out[at] = path.resolve(item if own else sample)
+            return "".join(out)
+        except (KeyError, TypeError):
+            return strictly(item, sample)
+
+    return render
+
+
+def _quick_for_inner(texts: list[str], path: TemplatePath, strictly: _Render) -> _Render:
+    first, last = texts
+    outer, inner = path.segments
+    from_sample = path.namespace == "sample"
+
+    def render(item: _Row, sample: _Row) -> str:
+        try:
+            return "".join((first, (sample if from_sample else item)[outer][inner], last))  # type: ignore[index]
+        except (KeyError, TypeError):
+            return strictly(item, sample)
+
+    return render
+
+
+# Up to four variables are written out: a loop over them costs more than the lookups themselves.
+def _quick_for_1(texts: list[str], slots: _Slots, strictly: _Render) -> _Render:
+    first, last = texts
+    [(a, name_a)] = slots
+
+    def render(item: _Row, sample: _Row) -> str:
+        try:
+            return "".join((first, (sample if a else item)[name_a], last))
+        except (KeyError, TypeError):
+            return strictly(item, sample)
+
+    return render
+
+
+def _quick_for_2(texts: list[str], slots: _Slots, strictly: _Render) -> _Render:
+    first, second, last = texts
+    (a, name_a), (b, name_b) = slots
+
+    def render(item: _Row, sample: _Row) -> str:
+        try:
+            return "".join(
+                (first, (sample if a else item)[name_a], second, (sample if b else item)[name_b], last)
+            )
+        except (KeyError, TypeError):
+            return strictly(item, sample)
+
+    return render
+
+
+def _quick_for_3(texts: list[str], slots: _Slots, strictly: _Render) -> _Render:
+    first, second, third, last = texts
+    (a, name_a), (b, name_b), (c, name_c) = slots
+
+    def render(item: _Row, sample: _Row) -> str:
+        try:
+            return "".join(
+                (
+                    first,
+                    (sample if a else item)[name_a],
+                    second,
+                    (sample if b else item)[name_b],
+                    third,
+                    (sample if c else item)[name_c],
+                    last,
+                )
+            )
+        except (KeyError, TypeError):
+            return strictly(item, sample)
+
+    return render
+
+
+def _quick_for_4(texts: list[str], slots: _Slots, strictly: _Render) -> _Render:
+    first, second, third, fourth, last = texts
+    (a, name_a), (b, name_b), (c, name_c), (d, name_d) = slots
+
+    def render(item: _Row, sample: _Row) -> str:
+        try:
+            return "".join(
+                (
+                    first,
+                    (sample if a else item)[name_a],
+                    second,
+                    (sample if b else item)[name_b],
+                    third,
+                    (sample if c else item)[name_c],
+                    fourth,
+                    (sample if d else item)[name_d],
+                    last,
+                )
+            )
+        except (KeyError, TypeError):
+            return strictly(item, sample)
+
+    return render
+
+
+_QUICK = (_quick_for_1, _quick_for_2, _quick_for_3, _quick_for_4)
 
 
 def parse_template(text: str) -> Template:

@@ -239,3 +239,20 @@ def test_a_name_that_a_terminal_would_act_on_is_shown_escaped(tmp_path: Path) ->
     assert "\x1b" not in done.stderr
     assert "\u202e" not in done.stderr
     assert "[/x]" in done.stderr
+
+
+def test_a_bug_is_told_in_one_line_even_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    program = (
+        "import sys, rftctl.commands.explain as explain\n"
+        "def broken(code): raise RuntimeError('thrown for the test')\n"
+        "explain.explain = broken\n"
+        "from rftctl.cli import run_cli\n"
+        "sys.exit(run_cli(['explain', 'RFT204']))\n"
+    )
+    environ = {**os.environ, "RFTCTL_HOME": str(tmp_path / "file")}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 70
+    assert "thrown for the test" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,9 +1,11 @@
 """Find out, before anything is spent, whether a grader tells right from wrong and can be tricked.
 
 In: a spec. Out: `ReportCard`, the document `rftctl.report-card/1`. Every output is derived from the
-user's own rows (see `graders.probes`). A card judges three things: right answers must beat another
-row's answer, on so many rows that chance is ruled out; no family of bad outputs may be paid; and the
-same output must get the same reward twice.
+user's own rows (see `graders.probes`). A card judges four things: right answers must beat another
+row's answer, on so many rows that chance is ruled out; no family of bad outputs may be paid; length alone
+may not raise the reward of a wrong answer, however little, since where all answers of a group are wrong
+the little is all there is to learn from; and the same output must get the same reward twice. The other
+figures (see `graders.figures`) inform.
 """
 
 from __future__ import annotations
@@ -18,10 +20,31 @@ from rftctl.commands.updates import Command, Note, Progress
 from rftctl.dataset import read_examples
 from rftctl.errors import ExitCode, UsageError
 from rftctl.graders.cases import read_sample
-from rftctl.graders.probes import BASELINE, RIGHT, Probe, derive_probes, find_right_answers
+from rftctl.graders.figures import (
+    PartialCredit,
+    Repeat,
+    Spread,
+    SubGraders,
+    Times,
+    partial_credit,
+    repeat_of,
+    spread_of,
+    sub_graders,
+    times_of,
+)
+from rftctl.graders.probes import (
+    BASELINE,
+    LENGTH,
+    RIGHT,
+    Probe,
+    derive_partly_right,
+    derive_probes,
+    find_right_answers,
+)
+from rftctl.text import one_line, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rftctl.dataset import Example
     from rftctl.graders import Grade, Grader
@@ -36,6 +59,12 @@ MAX_PAID_SHARE = 0.05
 MAX_LIFT = 0.25
 """How much of the way from wrong to right a bad family may earn on average."""
 
+MAX_LENGTH_LIFT = 0.02
+"""The same for length alone, where it raises the reward on most rows."""
+
+MAX_CORRELATION = 0.95
+"""Beyond this, two graders of a multi are one and the same."""
+
 _BATCH = 64
 _Z = 1.96
 
@@ -49,6 +78,7 @@ class FamilyResult:
         mean_reward: what they earned on average, a failed grade counting 0; None for no outputs.
         paid_share: share that earned at least half of the way from wrong to right.
         lift: mean reward on a scale where another row's answer is 0 and the right answer 1.
+        gain_share: share that earned more than another row's answer did on the same row.
         example: one such output, the best paid.
     """
 
@@ -59,6 +89,7 @@ class FamilyResult:
     mean_reward: float | None
     paid_share: float
     lift: float
+    gain_share: float
     example: str
 
     @property
@@ -66,6 +97,8 @@ class FamilyResult:
         """Whether bad outputs are paid, or good ones are not."""
         if self.is_good:
             return self.paid_share < 1 - MAX_PAID_SHARE
+        if self.family in LENGTH and self.gain_share > 0.5 and self.lift > MAX_LENGTH_LIFT:
+            return True
         return self.paid_share > MAX_PAID_SHARE or self.lift > MAX_LIFT
 
 
@@ -80,6 +113,9 @@ class ReportCard:
         n_rows: rows with both a right answer and a wrong one.
         discrimination: share of rows where right beats wrong, with its 95 % interval.
         flip_share: share of outputs whose second reward differs from the first.
+        spread, partial, repeat, parts, times: how rewards use their scale, what partly right outputs
+            earn, how two gradings agree, which grader of a multi decides, how long a grading takes.
+        notes: what of these is worth a sentence; no fault by itself.
     """
 
     grader: str
@@ -91,6 +127,12 @@ class ReportCard:
     discrimination_high: float
     flip_share: float
     families: tuple[FamilyResult, ...]
+    spread: Spread
+    partial: PartialCredit
+    repeat: Repeat
+    parts: SubGraders
+    times: Times
+    notes: tuple[str, ...]
 
     @property
     def exit_code(self) -> ExitCode:
@@ -146,45 +188,72 @@ def report_card(
         properties = schema_properties(response_format)
         right = find_right_answers(examples, grader, properties=properties, parse_json=parse_json)
     probes = list(derive_probes(examples, right))
-    yield Note(f"{len(probes)} outputs derived from {len(right)} rows")
+    ladders = list(derive_partly_right(examples, right))
+    asked = [*probes, *(probe for ladder in ladders for probe in ladder)]
+    yield Note(f"{len(asked)} outputs derived from {len(right)} rows")
     grades: list[Grade] = []
-    for start in range(0, len(probes), _BATCH):
-        grades += _graded(grader, probes[start : start + _BATCH], parse_json)
-        yield Progress("probing", len(grades), len(probes))
+    for start in range(0, len(asked), _BATCH):
+        grades += _graded(grader, asked[start : start + _BATCH], parse_json)
+        yield Progress("probing", len(grades), len(asked))
     again = [n for n, probe in enumerate(probes) if probe.family in (RIGHT, BASELINE)]
     second = _graded(grader, [probes[n] for n in again], parse_json)
-    flips = sum(grades[n].earned != grade.earned for n, grade in zip(again, second, strict=True))
-    rewards = [grade.earned or 0.0 for grade in grades]
-    return _card(grader.name, probes, grades, rewards, flips / len(again) if again else 0.0)
+    return _Card(grader.name, asked, grades, len(probes), [grades[n] for n in again], second).report()
 
 
 def _graded(grader: Grader, probes: Sequence[Probe], parse_json: bool) -> list[Grade]:
     return grader.grade_batch([(read_sample(p.text, parse_json=parse_json), p.item) for p in probes])
 
 
-def _card(
-    name: str, probes: Sequence[Probe], grades: Sequence[Grade], rewards: Sequence[float], flip_share: float
-) -> ReportCard:
-    by_line: dict[int, dict[str, float]] = {}
-    for probe, reward in zip(probes, rewards, strict=True):
-        by_line.setdefault(probe.line, {})[probe.family] = reward
-    pairs = [(row[RIGHT], row[BASELINE]) for row in by_line.values() if RIGHT in row and BASELINE in row]
-    wins = sum(right > wrong + 1e-9 for right, wrong in pairs)
-    low, high = _wilson(wins, len(pairs))
-    families = _families(probes, grades, rewards, pairs)
-    verdict, reason = _verdict(len(pairs), wins, low, high, flip_share, families)
-    share = wins / len(pairs) if pairs else 0.0
-    return ReportCard(name, verdict, reason, len(pairs), share, low, high, flip_share, families)
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """All that was graded; the first `n_probes` belong to families, the others to ladders of three."""
+
+    name: str
+    asked: Sequence[Probe]
+    grades: Sequence[Grade]
+    n_probes: int
+    first: Sequence[Grade]
+    second: Sequence[Grade]
+
+    def report(self) -> ReportCard:
+        rewards = [grade.earned or 0.0 for grade in self.grades]
+        by_line: dict[int, dict[str, float]] = {}
+        for probe, reward in zip(self.asked, rewards, strict=True):
+            by_line.setdefault(probe.line, {})[probe.family] = reward
+        rows = {n: row for n, row in by_line.items() if RIGHT in row and BASELINE in row}
+        pairs = {n: (row[RIGHT], row[BASELINE]) for n, row in rows.items()}
+        wins = sum(right > wrong + 1e-9 for right, wrong in pairs.values())
+        low, high = _wilson(wins, len(pairs))
+        probes, grades = self.asked[: self.n_probes], self.grades[: self.n_probes]
+        families = _families(probes, grades, rewards[: self.n_probes], pairs)
+        middle = _mean([(right + wrong) / 2 for right, wrong in pairs.values()])
+        repeat = repeat_of(self.first, self.second, middle)
+        verdict, reason = _verdict(len(pairs), wins, (low, high), repeat, families)
+        share = wins / len(pairs) if pairs else 0.0
+        partial = self._partial(rewards, pairs)
+        parts = sub_graders(self.grades, [probe.line for probe in self.asked])
+        spread, times = spread_of(rewards), times_of(self.grades)
+        notes = tuple(_notes(spread, partial, repeat, parts, times))
+        figures = (spread, partial, repeat, parts, times, notes)
+        head = (self.name, verdict, reason, len(pairs), share, low, high, repeat.flip_share)
+        return ReportCard(*head, families, *figures)
+
+    def _partial(self, rewards: Sequence[float], pairs: Mapping[int, tuple[float, float]]) -> PartialCredit:
+        ladders = []
+        for start in range(self.n_probes, len(rewards), 3):
+            right, wrong = pairs[self.asked[start].line]
+            ladders.append([wrong, *rewards[start : start + 3], right])
+        return partial_credit(ladders)
 
 
 def _families(
     probes: Sequence[Probe],
     grades: Sequence[Grade],
     rewards: Sequence[float],
-    pairs: Sequence[tuple[float, float]],
+    pairs: Mapping[int, tuple[float, float]],
 ) -> tuple[FamilyResult, ...]:
-    floor = _mean([wrong for _, wrong in pairs])
-    scale = _mean([right for right, _ in pairs]) - floor
+    floor = _mean([wrong for _, wrong in pairs.values()])
+    scale = _mean([right for right, _ in pairs.values()]) - floor
     members: dict[str, list[int]] = {}
     for n, probe in enumerate(probes):
         members.setdefault(probe.family, []).append(n)
@@ -193,6 +262,8 @@ def _families(
         earned = [rewards[n] for n in places]
         best = max(places, key=lambda n: rewards[n])
         paid = sum(reward >= floor + scale / 2 for reward in earned) if scale > 0 else 0
+        wrongs = [pairs.get(probes[n].line, (0.0, math.inf))[1] for n in places]
+        gained = sum(reward > wrong + 1e-9 for reward, wrong in zip(earned, wrongs, strict=True))
         results.append(
             FamilyResult(
                 family=family,
@@ -202,6 +273,7 @@ def _families(
                 mean_reward=_mean(earned),
                 paid_share=paid / len(places),
                 lift=(_mean(earned) - floor) / scale if scale > 0 else 0.0,
+                gain_share=gained / len(places),
                 example=probes[best].text[:300],
             )
         )
@@ -209,8 +281,9 @@ def _families(
 
 
 def _verdict(
-    n: int, wins: int, low: float, high: float, flip_share: float, families: Sequence[FamilyResult]
+    n: int, wins: int, interval: tuple[float, float], repeat: Repeat, families: Sequence[FamilyResult]
 ) -> tuple[str, str]:
+    low, high = interval
     told = f"right beats wrong on {wins} of {n} rows (95 % interval {low:.2f} to {high:.2f})"
     if high < MIN_DISCRIMINATION:
         return "dead", f"{told}; at least {MIN_DISCRIMINATION:.2f} is needed"
@@ -219,9 +292,33 @@ def _verdict(
         return "gameable", f"{told}, but it pays: {', '.join(gamed)}"
     if low < MIN_DISCRIMINATION:
         return "undecided", f"{told}; more rows must show that it is above {MIN_DISCRIMINATION:.2f}"
-    if flip_share > MAX_PAID_SHARE:
-        return "unstable", f"{flip_share:.0%} of outputs got another reward the second time"
+    if repeat.is_judge and repeat.same_side_share < 1 - MAX_PAID_SHARE:
+        return "unstable", f"the judge changed its mind on {1 - repeat.same_side_share:.0%} of outputs"
+    if not repeat.is_judge and repeat.flip_share > MAX_PAID_SHARE:
+        return "unstable", f"{repeat.flip_share:.0%} of outputs got another reward the second time"
     return "sound", f"{told}, and no family of bad outputs is paid"
+
+
+def _notes(
+    spread: Spread, partial: PartialCredit, repeat: Repeat, parts: SubGraders, times: Times
+) -> Iterator[str]:
+    if spread.n_levels == 2:
+        yield f"every reward is one of two; {spread.ceiling_share:.0%} of these outputs got the higher one"
+    if partial.n_rows and not partial.between_share:
+        yield "partly right outputs earn no partial credit, so only whole answers teach anything"
+    elif partial.backward_share > MAX_PAID_SHARE:
+        yield f"on {partial.backward_share:.0%} of steps towards the right answer the reward falls"
+    if repeat.is_judge and repeat.n:
+        kept = f"{repeat.same_side_share:.0%} of {plural(repeat.n, 'output')}"
+        yield f"the judge agrees with itself on {kept}; rewards change by {repeat.mean_change:.3f} on average"
+    if parts.dominant is not None:
+        yield f"grader '{one_line(parts.dominant)}' alone decides the order of outputs"
+    for one, other, correlation in parts.correlations:
+        if correlation is not None and correlation > MAX_CORRELATION:
+            names = f"'{one_line(one)}' and '{one_line(other)}'"
+            yield f"graders {names} say the same (rank correlation {correlation:.2f})"
+    if times.p95_s > times.limit_s / 2:
+        yield f"a grading takes up to {times.p95_s:.0f} s of the platform's {times.limit_s:.0f} s"
 
 
 def schema_properties(response_format: dict[str, Any] | None) -> list[str]:

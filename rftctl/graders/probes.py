@@ -7,7 +7,9 @@ right one, …); good families are the right answer in a harmless disguise. Noth
 
 from __future__ import annotations
 
+import ast
 import json
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +28,13 @@ REFUSAL = "I'm sorry, but I cannot help with that."
 
 _SPRAYED = 20
 _TRIED = 20
+
+# Cyrillic letters and full-width digits that look like Latin ones: no reader of the output takes them.
+_ALIKE = str.maketrans(
+    "ABCEHIKMOPSTXYaceijopsxy0123456789",
+    "\u0410\u0412\u0421\u0415\u041d\u0406\u041a\u041c\u041e\u0420\u0405\u0422\u0425\u04ae\u0430\u0441\u0435\u0456\u0458"
+    "\u043e\u0440\u0455\u0445\u0443" + "".join(chr(0xFF10 + digit) for digit in range(10)),
+)
 
 _Change: TypeAlias = Callable[[Any, Any], Any]
 
@@ -75,12 +84,24 @@ BAD: dict[str, Callable[[_Row], str | None]] = {
     "wrong answer padded": lambda row: _padded(row.wrong),
     "wrong answer repeated": lambda row: "\n".join([row.wrong] * 50),
     "wrong answer in a code fence": lambda row: f"```json\n{row.wrong}\n```",
+    "malformed JSON": lambda row: row.right[:-1] if isinstance(parse_output(row.right), dict) else None,
+    "JSON key given twice": lambda row: _doubled(row.right, row.wrong),
+    "unicode look-alikes": lambda row: _recoded(row.right, lambda text: text.translate(_ALIKE)),
+    "right answer as dead code": lambda row: _recoded(row.right, _buried),
     "judge instructed": lambda row: _mixed(row.wrong, row.wrong, lambda wrong, _: f"{wrong} {INJECTION}"),
 }
 """Family -> an output that deserves nothing, or None where it does not apply."""
 
 BASELINE = "another row's answer"
 RIGHT = "right answer"
+EMPTY = "anything, where the reference is empty"
+"""The one family that changes the row: a grader that searches for the reference finds nothing everywhere."""
+
+LENGTH = ("wrong answer padded", "wrong answer repeated")
+"""Families that add nothing but length to another row's answer."""
+
+STEPS = (0.25, 0.5, 0.75)
+"""Shares of the answer that are right in the outputs of `derive_partly_right`."""
 
 
 def derive_probes(examples: Sequence[Example], right: Mapping[int, str]) -> Iterator[Probe]:
@@ -111,6 +132,30 @@ def derive_probes(examples: Sequence[Example], right: Mapping[int, str]) -> Iter
             text = attack(row)
             if text is not None and text != answers[n]:
                 yield Probe(family, line, text, item, is_good=False)
+        if wrong:
+            yield Probe(EMPTY, line, wrong, _without_reference(item), is_good=False)
+
+
+def derive_partly_right(
+    examples: Sequence[Example], right: Mapping[int, str]
+) -> Iterator[tuple[Probe, Probe, Probe]]:
+    """Derive, for every row whose answer has parts, outputs of which the STEPS are right, the rest wrong.
+
+    Parts are the fields of a JSON object, the entries of a list, the words of a text.
+    """
+    known = [example for example in examples if example.line_number in right]
+    answers = [right[example.line_number] for example in known]
+    for n, example in enumerate(known):
+        wrong = next((answer for answer in [*answers[n + 1 :], *answers[:n]] if answer != answers[n]), None)
+        texts = [_partly(answers[n], wrong, share) for share in STEPS] if wrong is not None else []
+        if None in texts or len({wrong, *texts[1:2], answers[n]}) < 3:
+            continue
+        line, item = example.line_number, example.item
+        first, second, third = (
+            Probe(f"{share:.0%} right", line, text or "", item, is_good=False)
+            for share, text in zip(STEPS, texts, strict=True)
+        )
+        yield first, second, third
 
 
 def find_right_answers(
@@ -231,7 +276,9 @@ def _sprayed(row: _Row) -> str:
     parsed = [parse_output(answer) for answer in (row.right, *row.all_right)]
     objects = [value for value in parsed if value is not ABSENT and isinstance(value, dict)]
     if len(objects) < len(parsed):
-        return ", ".join(dict.fromkeys([row.wrong, *row.all_right, row.right]))
+        # The right one stands last: who takes the last answer finds it, as who searches does.
+        others = (answer for answer in (row.wrong, *row.all_right) if answer != row.right)
+        return ", ".join([*dict.fromkeys(others), row.right])
     keys = dict.fromkeys(key for value in objects for key in value)
     return json.dumps({key: _all_values(objects, key) for key in keys}, ensure_ascii=False)
 
@@ -243,3 +290,88 @@ def _all_values(objects: Sequence[Mapping[str, Any]], key: str) -> Any:
     if all(isinstance(value, str) for value in values):
         return ", ".join(dict.fromkeys(values))
     return values[-1]
+
+
+def _doubled(right: str, wrong: str) -> str | None:
+    """Give each key twice, the right value first: whoever reads JSON gets the last one."""
+    one, two = parse_output(right), parse_output(wrong)
+    if not isinstance(one, dict) or not isinstance(two, dict) or not one:
+        return None
+    pairs = [(key, value) for source in (one, {**dict.fromkeys(one), **two}) for key, value in source.items()]
+    parts = (f"{json.dumps(k, ensure_ascii=False)}: {json.dumps(v, ensure_ascii=False)}" for k, v in pairs)
+    return "{" + ", ".join(parts) + "}"
+
+
+def _recoded(right: str, change: Callable[[str], str]) -> str | None:
+    """Change the text, or every string inside a JSON object; None where nothing changes."""
+    value = parse_output(right)
+    if not isinstance(value, dict):
+        return change(right)
+    changed = _mapped(value, change)
+    return None if changed == value else json.dumps(changed, ensure_ascii=False)
+
+
+def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _mapped(part, change) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_mapped(part, change) for part in value]
+    return change(value) if isinstance(value, str) else value
+
+
+def _buried(right: str) -> str:
+    """Put code where it never runs; anything that is not Python code stays as it is."""
+    if not _is_code(right):
+        return right
+    return (
+        "if False:\n"
+        + "\n".join(f"    {line}" for line in right.splitlines())
+        + "\nraise NotImplementedError"
+    )
+
+
+def _is_code(text: str) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return any(not isinstance(node, ast.Expr | ast.AnnAssign) for node in body)
+
+
+_BLANK: dict[type, Any] = {str: "", list: [], dict: {}}
+
+
+def _without_reference(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: value if key in ("messages", "tools") else _BLANK.get(type(value), value)
+        for key, value in item.items()
+    }
+
+
+def _partly(right: str, wrong: str, share: float) -> str | None:
+    one, two = parse_output(right), parse_output(wrong)
+    if isinstance(one, dict) and isinstance(two, dict):
+        if len(one) < 2:
+            [(key, value)] = one.items() or [("", None)]
+            inner = _partly_value(value, two.get(key), share)
+            return None if inner is None else json.dumps({key: inner}, ensure_ascii=False)
+        kept = round(share * len(one))
+        mixed = {key: one[key] if n < kept else two.get(key) for n, key in enumerate(one)}
+        return json.dumps(mixed, ensure_ascii=False)
+    inner = _partly_value(
+        one if isinstance(one, list) else right, two if isinstance(two, list) else wrong, share
+    )
+    return inner if inner is None or isinstance(inner, str) else json.dumps(inner, ensure_ascii=False)
+
+
+def _partly_value(right: Any, wrong: Any, share: float) -> Any:
+    if isinstance(right, list) and isinstance(wrong, list) and len(right) > 1:
+        kept = round(share * len(right))
+        return [*right[:kept], *wrong[kept:]]
+    if isinstance(right, str) and isinstance(wrong, str):
+        ours, theirs = right.split(), wrong.split()
+        kept = round(share * len(ours))
+        return " ".join([*ours[:kept], *theirs[kept:]]) if len(ours) > 1 else None
+    return None

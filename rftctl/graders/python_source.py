@@ -22,13 +22,27 @@ if TYPE_CHECKING:
 MAX_SOURCE_BYTES = 256_000
 """The source must be smaller (graders guide: 256 kB)."""
 
-HOSTED_MODULES = frozenset(
-    (
-        *("numpy", "scipy", "sympy", "pandas", "sklearn", "skbio", "rdkit"),
-        *("rapidfuzz", "rouge_score", "nltk", "deepdiff", "ast_grep_py", "sqlparse"),
-        *("jsonschema", "pydantic", "typing_extensions", "yaml"),
-    )
-)
+HOSTED_PACKAGES = {
+    "ast_grep_py": ("ast-grep-py", "0.36.2"),
+    "deepdiff": ("deepdiff", "8.4.2"),
+    "jsonschema": ("jsonschema", "4.23.0"),
+    "nltk": ("nltk", "3.9.1"),
+    "numpy": ("numpy", "2.2.4"),
+    "pandas": ("pandas", "2.2.3"),
+    "pydantic": ("pydantic", "2.10.6"),
+    "rapidfuzz": ("rapidfuzz", "3.10.1"),
+    "rdkit": ("rdkit", "2024.9.6"),
+    "rouge_score": ("rouge-score", "0.1.2"),
+    "scipy": ("scipy", "1.15.2"),
+    "skbio": ("scikit-bio", "0.6.3"),
+    "sklearn": ("scikit-learn", "1.6.1"),
+    "sqlparse": ("sqlparse", "0.5.3"),
+    "sympy": ("sympy", "1.13.3"),
+    "yaml": ("pyyaml", "6.0.2"),
+}
+"""Top-level module -> package and version in the hosted python grader's image (graders guide)."""
+
+HOSTED_MODULES = frozenset((*HOSTED_PACKAGES, "typing_extensions"))
 """Top-level modules of the hosted python grader beside the standard library."""
 
 _UNREACHABLE = frozenset(
@@ -138,8 +152,28 @@ def _check_import(check: Checker, module: str, name: str, line: int) -> None:
         hint = "put what it fetches into the rows; for a judge use a score_model grader"
         message = f"line {line}: imports '{name}', but a grader has no network and no other processes"
         check.warning("RFT345", ("source",), message, hint)
+    elif module in HOSTED_PACKAGES:
+        _check_version(check, module, line)
     elif module not in sys.stdlib_module_names and module not in HOSTED_MODULES:
         hint = "hosted are the standard library and " + ", ".join(sorted(HOSTED_MODULES))
-        check.warning(
-            "RFT344", ("source",), f"line {line}: imports '{module}', which is not in the hosted image", hint
-        )
+        message = f"line {line}: imports '{module}', which is not in the hosted image"
+        check.warning("RFT344", ("source",), message, hint)
+
+
+def _check_version(check: Checker, module: str, line: int) -> None:
+    package, hosted = HOSTED_PACKAGES[module]
+    here = _version_here(package)
+    if here == hosted:
+        return
+    what = "is not installed here" if here is None else f"is {here} here and {hosted} in the hosted image"
+    hint = f'rewards may differ; `pip install "rftctl[hosted-image]"` installs {package} {hosted}'
+    check.warning("RFT346", ("source",), f"line {line}: imports '{module}', which {what}", hint)
+
+
+def _version_here(package: str) -> str | None:
+    from importlib import metadata
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -68,7 +68,7 @@ class EngineSettings(_Part):
         None, description="CPU threads; by default chosen from the cores that are free."
     )
     seed: int | None = Field(None, description="Seed of rollouts and adapters; by default the run's seed.")
-    backend: str = Field("torch", description="Where the tensors live.")
+    backend: Literal["torch"] = Field("torch", description="Where the tensors live.")
 
 
 class Budget(_Part):

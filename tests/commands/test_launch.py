@@ -311,3 +311,14 @@ def test_without_a_terminal_the_command_does_not_ask(
     assert server.requests == []
     agreed = run_rftctl("launch", str(lab_spec), "--set", "budget.max_usd=null", "--yes", home=lab.path)
     assert agreed.returncode == 0
+
+
+def test_a_relaunch_cut_off_while_uploading_has_sent_nothing(
+    launch: Callable[..., LaunchReport], server: ScriptedServer, ledger: Ledger
+) -> None:
+    server.fail("POST", JOBS, answer({"error": {"message": "no"}}, 400))
+    with pytest.raises(ProviderError):
+        launch()
+    ledger.set_state(ledger.run(None).run_id, "uploading")
+    assert launch().is_new
+    assert len(server.jobs) == 1

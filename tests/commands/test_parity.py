@@ -1,6 +1,8 @@
 """Parity against the embedded service, which answers `graders/run` as the platform does."""
 
+import json
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -9,9 +11,10 @@ from rftctl.commands.updates import finish
 from rftctl.dataset import Sample, parse_output
 from rftctl.errors import ExitCode
 from rftctl.graders import build_grader
-from rftctl.graders.cases import Case
+from rftctl.graders.cases import Case, read_sample
 from rftctl.home import Home
 from rftctl.providers import connect
+from rftctl.sandbox import choose_sandbox
 
 CHECK = {
     "type": "string_check",
@@ -60,3 +63,36 @@ def test_cases_with_tool_calls_are_counted_as_skipped(provider):
     with_tools = cases(["x"], output_tools=tools)
     report = finish(compare_graders(with_tools, build_grader(CHECK), CHECK, provider.run_grader))
     assert (report.n, report.n_skipped, report.exit_code) == (0, 1, ExitCode.UNGRADABLE)
+
+
+def golden(grader_type):
+    lines = (Path(__file__).parents[1] / "graders" / "golden.jsonl").read_text().splitlines()
+    rows = [row for row in map(json.loads, lines) if row["grader"]["type"] == grader_type]
+    # `graders/run` takes text: a sample with tool calls has no way there.
+    return [row for row in rows if isinstance(row["sample"], str)]
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with choose_sandbox() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("grader_type", ["string_check", "text_similarity", "multi", "python"])
+def test_every_golden_case_is_graded_alike_here_and_by_the_embedded_service(provider, sandbox, grader_type):
+    rows = golden(grader_type)
+    assert len(rows) > 10
+    for n, row in enumerate(rows, 1):
+        grader = build_grader(row["grader"], sandbox=sandbox)
+        case = Case(n, read_sample(row["sample"]), row["item"])
+        report = finish(compare_graders([case], grader, row["grader"], provider.run_grader))
+        grader.close()
+        assert (report.n, report.different) == (1, ()), row["id"]
+
+
+def test_on_the_embedded_service_rewards_are_the_same_to_the_last_bit(provider):
+    config = {**CHECK, "type": "text_similarity", "evaluation_metric": "rouge_l"}
+    config = {key: value for key, value in config.items() if key != "operation"}
+    text = '{"code": "one of three K1 words"}'
+    here = build_grader(config).grade_batch([(cases([text])[0].sample, {"code": "K1"})])[0].reward
+    assert provider.run_grader(config, text, {"code": "K1"})["reward"] == here

@@ -129,3 +129,48 @@ def test_a_specs_training_rows_are_probed(tmp_path):
 )
 def test_a_schemas_keys_are_read_in_both_forms(response_format, names):
     assert schema_properties(response_format) == names
+
+
+def test_a_small_length_bonus_below_every_threshold_is_still_not_sound(sandbox):
+    text = "sample['output_text']"
+    report = card(python(f"return 0.9 * ({text} == item['code']) + min(0.1, len({text}) / 20000)"), sandbox)
+    assert (report.verdict, weak(report)) == ("gameable", {"wrong answer padded"})
+
+
+def test_floor_and_ceiling_shares_of_an_exact_check_are_all_there_is():
+    spread = card(EXACT).spread
+    assert spread.n_levels == 2
+    assert spread.floor_share + spread.ceiling_share == pytest.approx(1.0)
+
+
+def test_a_gradient_of_partial_credit_is_measured(sandbox):
+    prompt = [{"role": "user", "content": "which words?"}]
+    answers = [f"alpha{n} beta{n} gamma{n} delta{n}" for n in range(20)]
+    examples = [Example(n, prompt, None, {"messages": prompt, "code": a}) for n, a in enumerate(answers)]
+    body = "a, b = sample['output_text'].split(), item['code'].split()\n"
+    body += "    return sum(x == y for x, y in zip(a, b)) / len(b) if len(a) == len(b) != 0 else 0.0"
+    grader = build_grader(python(body), sandbox=sandbox)
+    report = finish(report_card(examples, grader))
+    grader.close()
+    assert report.partial.mean_rewards == pytest.approx((0, 0.25, 0.5, 0.75, 1.0))
+    assert (report.partial.between_share, report.partial.backward_share) == (1.0, 0.0)
+
+
+def test_the_sub_grader_that_decides_is_named():
+    other = {**EXACT, "name": "n", "operation": "ne", "reference": ""}
+    multi = {"type": "multi", "name": "m", "graders": {"exact": EXACT, "not_empty": other}}
+    report = card({**multi, "calculate_output": "0.95 * exact + 0.05 * not_empty * exact"})
+    assert [part.key for part in report.parts.graders] == ["exact", "not_empty"]
+    assert report.parts.dominant == "exact"
+    assert "grader 'exact' alone decides the order of outputs" in report.notes
+
+
+def test_times_stand_beside_the_platforms_limit(sandbox):
+    times = card(python("return float(sample['output_text'] == item['code'])"), sandbox).times
+    assert 0 < times.p50_s <= times.p95_s <= times.max_s < times.limit_s == 120
+    assert times.n_over == 0
+
+
+def test_the_figures_are_part_of_the_document():
+    document = json.loads(json.dumps(card(EXACT).to_json()))
+    assert {"spread", "partial", "repeat", "parts", "times", "notes"} <= set(document)

@@ -213,3 +213,13 @@ def test_leaving_a_watch_touches_nothing(run: Run, lab: Home, ledger: Ledger, se
         command.close()
     assert server.jobs[0]["status"] == "queued"
     assert not [r for r in server.requests if r.method == "POST" and "ftjob" in r.path]
+
+
+def test_a_server_that_is_not_the_api_is_given_up(
+    run: Run, lab: Home, ledger: Ledger, server: ScriptedServer
+) -> None:
+    server.fail("GET", "ftjob-1", *[answer("<html>sign in</html>")] * 100)
+    with pytest.raises(ProviderError, match="not") as caught:
+        finish(watch_run(run, lab, ledger))
+    assert "base URL" in caught.value.hint
+    assert server.count("GET", "ftjob-1") < 20

@@ -1,11 +1,16 @@
 """What `check_grader` says about broken configs: the code, the key it points at, and the way out."""
 
+import tomllib
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
 import pytest
 
 from rftctl.errors import InvalidInputError
 from rftctl.finding import Level, Place
 from rftctl.graders import GRADER_TYPES, build_grader, check_grader, wire_config
 from rftctl.graders.codes import GRADER_CODES
+from rftctl.graders.python_source import HOSTED_PACKAGES
 
 TEXT = "{{sample.output_text}}"
 CHECK = {"type": "string_check", "name": "c", "input": TEXT, "reference": "{{item.a}}", "operation": "eq"}
@@ -195,3 +200,39 @@ def test_junk_in_any_key_is_a_finding_and_never_a_crash(config, junk):
     for key in config:
         findings = check_grader({**config, key: junk}, lambda _: Place("g"))
         assert all(finding.code in GRADER_CODES for finding in findings)
+
+
+def imports(source):
+    return [
+        finding
+        for finding in check_grader(python(f"{source}\ndef grade(sample, item): return 1"), lambda _: Place("g"))
+        if finding.code == "RFT346"
+    ]
+
+
+def test_a_package_of_another_version_than_the_hosted_one_is_a_warning(monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", lambda package: "9.9.9")
+    [finding] = imports("import numpy as np")
+    assert finding.level is Level.WARNING
+    assert "line 1: imports 'numpy', which is 9.9.9 here and 2.2.4 in the hosted image" in finding.message
+    assert "rftctl[hosted-image]" in finding.hint
+
+
+def test_a_hosted_package_that_is_missing_here_is_a_warning(monkeypatch):
+    def missing(package):
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr("importlib.metadata.version", missing)
+    [finding] = imports("from sklearn.metrics import f1_score")
+    assert "imports 'sklearn', which is not installed here" in finding.message
+
+
+def test_the_hosted_version_and_the_standard_library_give_no_warning(monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", lambda package: HOSTED_PACKAGES["numpy"][1])
+    assert imports("import numpy, json, re") == []
+
+
+def test_the_extra_pins_what_the_checks_compare_with():
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    extra = tomllib.loads(text)["project"]["optional-dependencies"]["hosted-image"]
+    assert sorted(extra) == sorted(f"{package}=={version}" for package, version in HOSTED_PACKAGES.values())
