@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rftctl.errors import InvalidInputError, UsageError
 from rftctl.graders import build_grader
 from rftctl.strict_jsonl import read_json_lines
+from rftctl.wire import mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,7 +131,10 @@ def tuned_model(run: Run, provider: Provider, checkpoint: str | None = None) -> 
         steps = ", ".join(str(c.step) for c in reversed(checkpoints)) or "none"
         raise UsageError(f"run '{run.run_id}' has no checkpoint '{checkpoint}'", f"steps: {steps}")
     model = found.model if found else wanted
-    folder = ((found.raw if found else job.raw).get("rftctl") or {}).get("folder")
+    # The embedded service's final model is its newest checkpoint; other providers name no folder at all.
+    newest = checkpoints[0] if checkpoints else None
+    source = found or newest
+    folder = mapping(source.raw.get("rftctl")).get("folder") if source else None
     return model, folder if isinstance(folder, str) else None
 
 

@@ -41,7 +41,10 @@ REPLY = json.dumps(
         "usage": {"prompt_tokens": 20, "completion_tokens": 9},
     }
 ).encode()
-RAW = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(REPLY), REPLY)
+RAW = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+    len(REPLY),
+    REPLY,
+)
 
 PEER = """
 import asyncio, json, sys, time, aiohttp

@@ -85,7 +85,9 @@ def main() -> None:
         ways = {"f-string": by_hand, "rftctl": ours, **({"jinja2": jinja(text)} if has_jinja else {})}
         assert len({way(ITEM, SAMPLE) for way in ways.values()}) == 1, name
         found = cpu_ratios({way: repeated(render) for way, render in ways.items()}, "f-string")
-        rates = ", ".join(f"{way} {N / seconds:,.0f}/s ({share:.2f})" for way, (seconds, share) in found.items())
+        rates = ", ".join(
+            f"{way} {N / seconds:,.0f}/s ({share:.2f})" for way, (seconds, share) in found.items()
+        )
         say(f"{name:26} {rates}   aim >= {AIM}")
 
 

@@ -205,7 +205,9 @@ def test_junk_in_any_key_is_a_finding_and_never_a_crash(config, junk):
 def imports(source):
     return [
         finding
-        for finding in check_grader(python(f"{source}\ndef grade(sample, item): return 1"), lambda _: Place("g"))
+        for finding in check_grader(
+            python(f"{source}\ndef grade(sample, item): return 1"), lambda _: Place("g")
+        )
         if finding.code == "RFT346"
     ]
 

@@ -20,7 +20,12 @@ SIMILAR = {
     "reference": CHECK["reference"],
     "evaluation_metric": "rouge_l",
 }
-MULTI = {"type": "multi", "name": "m", "graders": {"a": CHECK, "b": SIMILAR}, "calculate_output": "(a + b) / 2"}
+MULTI = {
+    "type": "multi",
+    "name": "m",
+    "graders": {"a": CHECK, "b": SIMILAR},
+    "calculate_output": "(a + b) / 2",
+}
 MILLION = 1_000_000
 
 HOSTILE_TEXTS = {
