@@ -32,7 +32,7 @@ GRADER_CODES: dict[str, str] = {
     "RFT343": "`grade` must take exactly two positional arguments, the sample and the item.",
     "RFT344": "The source imports a module that the hosted python grader does not have.",
     "RFT345": "The source uses the network or starts processes; a python grader can do neither.",
-    "RFT346": "A package that the source imports is missing here, or has another version than the hosted one.",
+    "RFT346": "A package the source imports is missing here, or has another version than the hosted one.",
     "RFT350": "`input` of a model grader is a list of messages with a role and content.",
     "RFT351": "`range` is two numbers, the lower one first.",
     "RFT352": "A sampling parameter is unknown or out of range.",

@@ -1,7 +1,7 @@
 """Grading beside promptfoo and rouge-score in one run.
 
-Whole commands over the same outputs, each at two sizes: the difference is what one more output costs, with the
-start-up taken out. CPU time of the command and its children for string checks, wall time for python graders,
+Whole commands over the same outputs, each at two sizes: the difference is what one more output costs,
+without the start-up. CPU time of the command and its children for string checks, wall time for python graders,
 whose sandbox hides its CPU time from the parent. ROUGE-L in one process, alternating.
 """
 
@@ -15,12 +15,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from rftctl.graders.similarity import METRICS
 from tests.bench._peers import cpu_ratios, npm_peer, say
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ROUNDS = 3
+Command: TypeAlias = "tuple[list[str], Path, dict[str, str], Path]"
 PROMPTFOO = ("promptfoo", "0.121.20")
 SIZES = {"string_check": ((2_000, 22_000), (200, 1_000)), "python": ((200, 1_200), (10, 40))}
 AIMS = {"string_check": 50, "python": 20}
@@ -58,10 +64,9 @@ def compare(folder: Path, kind: str, program: Path | None) -> None:
     our_sizes, their_sizes = SIZES[kind]
     ours, theirs = [], []
     for _ in range(ROUNDS):
-        ours.append(marginal(our_sizes, lambda n: our_command(folder, kind, n), kind))
+        ours.append(marginal(our_sizes, partial(our_command, folder, kind), kind))
         if program is not None:
-            path = program
-            theirs.append(marginal(their_sizes, lambda n: their_command(folder, kind, n, path), kind))
+            theirs.append(marginal(their_sizes, partial(their_command, folder, kind, program=program), kind))
     clock = "CPU" if kind == "string_check" else "wall"
     say(f"{kind}: rftctl {statistics.median(ours):,.0f} more a second ({clock} time)")
     if theirs:
@@ -72,14 +77,14 @@ def compare(folder: Path, kind: str, program: Path | None) -> None:
         say(f"  1,000 outputs with start-up, {os.cpu_count()} cores: {taken:.1f} s   aim <= 30 s")
 
 
-def marginal(sizes: tuple[int, int], command: object, kind: str) -> float:
+def marginal(sizes: tuple[int, int], command: Callable[[int], Command], kind: str) -> float:
     """Outputs a second between two sizes."""
-    small, large = ((n, timed(command(n))) for n in sizes)  # type: ignore[operator]
+    small, large = ((n, timed(command(n))) for n in sizes)
     clock = 1 if kind == "string_check" else 0
     return (large[0] - small[0]) / (large[1][clock] - small[1][clock])
 
 
-def timed(command: tuple[list[str], Path, dict[str, str], Path]) -> tuple[float, float]:
+def timed(command: Command) -> tuple[float, float]:
     """Run a command; wall and CPU seconds. Its result must hold every output, all of them right."""
     arguments, folder, variables, result = command
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -106,7 +111,7 @@ def check(result: Path) -> None:
     assert graded == int(result.stem.rsplit("-", 1)[1]), result
 
 
-def our_command(folder: Path, kind: str, n: int) -> tuple[list[str], Path, dict[str, str], Path]:
+def our_command(folder: Path, kind: str, n: int) -> Command:
     """Write a spec and n outputs; the command that grades them."""
     cases = folder / f"{kind}-{n}.jsonl"
     cases.write_text(
@@ -121,9 +126,7 @@ def our_command(folder: Path, kind: str, n: int) -> tuple[list[str], Path, dict[
     return arguments, folder, paths, folder / f"ours-{kind}-{n}.out"
 
 
-def their_command(
-    folder: Path, kind: str, n: int, program: Path
-) -> tuple[list[str], Path, dict[str, str], Path]:
+def their_command(folder: Path, kind: str, n: int, program: Path) -> Command:
     """Write a config with n echoed outputs; the command that checks them."""
     (folder / "check.py").write_text(ASSERTION)
     tests = [{"vars": {"output": f"word {i}", "answer": f"word {i}"}} for i in range(n)]
@@ -145,7 +148,8 @@ def rouge() -> None:
     """Print ROUGE-L beside rouge-score on the same pairs, after proving equal values."""
     from rouge_score.rouge_scorer import RougeScorer
 
-    words = "the quick brown fox jumps over a lazy dog while rain falls on quiet roofs".split()
+    text = "the quick brown fox jumps over a lazy dog while rain falls on quiet roofs"
+    words = text.split()
     pairs = [
         (" ".join(words[i % 9 :] + words[: i % 5]), " ".join(words[i % 4 :] + words[: i % 7]))
         for i in range(2_000)

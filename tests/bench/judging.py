@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rftctl.dataset import Sample
@@ -23,6 +22,7 @@ from tests.bench._peers import pip_peer, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 DELAY_S = 0.2
 N = 2_000
@@ -54,7 +54,8 @@ async def main():
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=concurrency)) as session:
         async def ask(i):
             async with limiter:
-                body = {"messages": [{"role": "user", "content": f"Compare output {i} with {i}."}], "model": "m"}
+                question = {"role": "user", "content": f"Compare output {i} with {i}."}
+                body = {"messages": [question], "model": "m"}
                 async with session.post(url + "/chat/completions", json=body) as reply:
                     json.loads((await reply.json())["choices"][0]["message"]["content"])["result"]
         await asyncio.gather(*(ask(i) for i in range(concurrency)))

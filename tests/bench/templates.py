@@ -27,8 +27,8 @@ ITEM: dict[str, Any] = {
 }
 SAMPLE: dict[str, Any] = {"output_text": "The capital is Paris; Hugh Capet made it so in 987. " * 6}
 RULES = (
-    "You compare an answer with a reference. Judge its substance, never its wording or its length, and think "
-    "step by step: list what the reference claims, find each claim in the answer, note what contradicts it, "
+    "You compare an answer with a reference. Judge its substance, never its wording or its length, and "
+    "think step by step: list what the reference claims, find each claim in the answer, note what contradicts it, "
     "and only then give a number from 0, for an answer that misses everything, to 1, for one that has it all.\n"
 )
 

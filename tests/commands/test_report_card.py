@@ -9,8 +9,8 @@ from rftctl.commands.updates import finish
 from rftctl.dataset import Example
 from rftctl.errors import ExitCode
 from rftctl.graders import build_grader
-from rftctl.sandbox import choose_sandbox
 from rftctl.home import Home
+from rftctl.sandbox import choose_sandbox
 from rftctl.spec import load_spec
 
 EXACT = {
