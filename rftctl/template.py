@@ -212,7 +212,7 @@ def _quick_for_inner(texts: list[str], path: TemplatePath, strictly: _Render) ->
 
     def render(item: _Row, sample: _Row) -> str:
         try:
-            return "".join((first, (sample if from_sample else item)[outer][inner], last))  # type: ignore[index]
+            return first + (sample if from_sample else item)[outer][inner] + last  # type: ignore[index,no-any-return]
         except (KeyError, TypeError):
             return strictly(item, sample)
 
@@ -226,7 +226,7 @@ def _quick_for_1(texts: list[str], slots: _Slots, strictly: _Render) -> _Render:
 
     def render(item: _Row, sample: _Row) -> str:
         try:
-            return "".join((first, (sample if a else item)[name_a], last))
+            return first + (sample if a else item)[name_a] + last  # type: ignore[no-any-return]
         except (KeyError, TypeError):
             return strictly(item, sample)
 

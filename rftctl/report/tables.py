@@ -66,7 +66,7 @@ def _grading(report: GradeReport, terminal: Terminal, brief: bool) -> list[Rende
     parts: list[RenderableType] = []
     missed = [r for r in report.results if r.passed is False or (r.reward is None and r.passed is not True)]
     if missed:
-        table = _table("line", "reward", "expected", "what happened, or the output")
+        table = _table("line", "reward", "expected", "what happened, or the output", last_wraps=True)
         for result in missed[:20]:
             what = "; ".join(f"{k}: {v}" for k, v in result.details.items()) or "missed"
             table.add_row(
@@ -105,7 +105,7 @@ def _histogram(report: GradeReport, terminal: Terminal) -> Text:
 
 
 def _card(report: ReportCard, terminal: Terminal, brief: bool) -> list[RenderableType]:
-    table = _table("kind of output", "n", "mean reward", "paid", "for example")
+    table = _table("kind of output", "n", "mean reward", "paid", "for example", last_wraps=True)
     for family in report.families:
         style = "red" if family.is_weakness else "green" if family.is_good else ""
         table.add_row(
@@ -135,7 +135,7 @@ def _drafted(report: DraftReport, terminal: Terminal, brief: bool) -> list[Rende
 def _parity(report: ParityReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
     parts: list[RenderableType] = []
     if report.different:
-        table = _table("line", "here", "there", "flags here", "flags there")
+        table = _table("line", "here", "there", "flags here", "flags there", last_wraps=True)
         for row in report.different[:20]:
             flags = (", ".join(row.local_errors) or "-", ", ".join(row.hosted_errors) or "-")
             table.add_row(str(row.line), _number(row.local_reward), _number(row.hosted_reward), *flags)
@@ -326,12 +326,13 @@ _SHOW: dict[str, Callable[..., list[RenderableType]]] = {
 }
 
 
-def _table(*columns: str) -> Table:
+def _table(*columns: str, last_wraps: bool = False) -> Table:
+    """Make a table whose numbers stand right; a last column of words folds instead of squeezing them."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
     for number, column in enumerate(columns):
-        table.add_column(
-            column, justify="left" if number == 0 else "right", overflow="fold", no_wrap=number > 0
-        )
+        is_words = number == 0 or (last_wraps and number == len(columns) - 1)
+        fixed = number > 0 and not is_words
+        table.add_column(column, justify="left" if is_words else "right", overflow="fold", no_wrap=fixed)
     return table
 
 

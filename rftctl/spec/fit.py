@@ -76,7 +76,11 @@ class Fit:
         if facts is not None and facts.note:
             message = f"model '{model}' at '{profile.name}': {facts.note}"
             yield self._finding(
-                "RFT406", Level.NOTE, ("model",), message, "make sure that your account is one"
+                "RFT406",
+                Level.NOTE,
+                ("model",),
+                message,
+                "make sure that you may use it" if profile.is_billed else "",
             )
 
     def _unlisted_model(self, model: str) -> Iterator[Finding]:

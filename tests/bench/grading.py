@@ -1,8 +1,8 @@
 """Grading beside promptfoo and rouge-score in one run.
 
 Whole commands over the same outputs, each at two sizes: the difference is what one more output costs,
-without the start-up. CPU time of the command and its children for string checks, wall time for python graders,
-whose sandbox hides its CPU time from the parent. ROUGE-L in one process, alternating.
+without the start-up. CPU time of the command and its children for string checks, wall time for python
+graders, whose sandbox hides its CPU time from the parent. ROUGE-L in one process, alternating.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rftctl.dataset import Sample
@@ -22,8 +23,9 @@ from tests.bench._peers import pip_peer, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
+HERE = Path(__file__).parent
+COMMAND = [sys.executable, "-m", "tests.bench.judging", "--serve"]
 DELAY_S = 0.2
 N = 2_000
 ROUNDS = 3
@@ -113,7 +115,7 @@ def aiohttp(python: Path, url: str, concurrency: int) -> tuple[float, float]:
 def main() -> None:
     """Measure and print."""
     python = pip_peer("aiohttp")
-    server = subprocess.Popen([sys.executable, __file__, "--serve"], stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(COMMAND, cwd=HERE.parents[1], stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None
         url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"

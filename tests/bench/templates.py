@@ -28,8 +28,9 @@ ITEM: dict[str, Any] = {
 SAMPLE: dict[str, Any] = {"output_text": "The capital is Paris; Hugh Capet made it so in 987. " * 6}
 RULES = (
     "You compare an answer with a reference. Judge its substance, never its wording or its length, and "
-    "think step by step: list what the reference claims, find each claim in the answer, note what contradicts it, "
-    "and only then give a number from 0, for an answer that misses everything, to 1, for one that has it all.\n"
+    "think step by step: list what the reference claims, find each claim in the answer, note what "
+    "contradicts it, and only then give a number from 0, for an answer that misses everything, to 1, "
+    "for one that has it all.\n"
 )
 
 TEMPLATES: dict[str, tuple[str, Callable[[Any, Any], str]]] = {
@@ -42,8 +43,8 @@ TEMPLATES: dict[str, tuple[str, Callable[[Any, Any], str]]] = {
         RULES + "Q: {{item.question}}\nA: {{item.answer}} ({{item.level}})\nO: {{sample.output_text}}",
         lambda i, s: (
             "You compare an answer with a reference. Judge its substance, never its wording or its length, "
-            "and think step by step: list what the reference claims, find each claim in the answer, note what "
-            "contradicts it, and only then give a number from 0, for an answer that misses everything, to 1, "
+            "and think step by step: list what the reference claims, find each claim in the answer, note "
+            "what contradicts it, and only then give a number from 0, for an answer that misses everything, to 1, "
             f"for one that has it all.\nQ: {i['question']}\nA: {i['answer']} ({i['level']})\n"
             f"O: {s['output_text']}"
         ),
