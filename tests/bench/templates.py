@@ -44,8 +44,8 @@ TEMPLATES: dict[str, tuple[str, Callable[[Any, Any], str]]] = {
         lambda i, s: (
             "You compare an answer with a reference. Judge its substance, never its wording or its length, "
             "and think step by step: list what the reference claims, find each claim in the answer, note "
-            "what contradicts it, and only then give a number from 0, for an answer that misses everything, to 1, "
-            f"for one that has it all.\nQ: {i['question']}\nA: {i['answer']} ({i['level']})\n"
+            "what contradicts it, and only then give a number from 0, for an answer that misses everything, "
+            f"to 1, for one that has it all.\nQ: {i['question']}\nA: {i['answer']} ({i['level']})\n"
             f"O: {s['output_text']}"
         ),
     ),
