@@ -50,6 +50,9 @@ def serve(
             on_ready(f"http://{_in_url(address)}:{bound}/v1", token)
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        # Ctrl-C is how serving ends, also in the moment before the server listens to it itself.
+        return
     finally:
         listener.close()
 

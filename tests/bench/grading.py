@@ -118,7 +118,8 @@ def our_command(folder: Path, kind: str, n: int) -> Command:
         "".join(json.dumps({"item": {"answer": f"word {i}"}, "sample": f"word {i}"}) + "\n" for i in range(n))
     )
     spec = {"version": 1, "name": "b", "provider": "local", "model": "tiny-random", "grader": GRADERS[kind]}
-    rows = {"training_file": cases.name, "cases": cases.name}
+    (folder / "rows.jsonl").write_text('{"messages": [{"role": "user", "content": "q"}]}\n')
+    rows = {"training_file": "rows.jsonl", "cases": cases.name}
     path = folder / f"{kind}-{n}.yaml"
     path.write_text(json.dumps({**spec, **rows}))
     arguments = [sys.executable, "-m", "rftctl", "grade", str(path), "--json"]
