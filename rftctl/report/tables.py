@@ -123,6 +123,7 @@ def _card(report: ReportCard, terminal: Terminal, brief: bool) -> list[Renderabl
         Text(
             f"{beats} (95 % interval {low:.0%} to {high:.0%}); {report.flip_share:.0%} flip when graded again"
         ),
+        *(Text(one_line(note, limit=300), style="dim") for note in report.notes),
         Text.assemble((report.verdict, style), f": {report.reason}"),
     ]
 
