@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rftctl import __version__
-from rftctl.commands.opening import count_rows, judge_settings
+from rftctl.commands.opening import judge_settings
 from rftctl.commands.updates import Note, Progress
 from rftctl.commands.validate import validate
 from rftctl.cost import estimate_cost
@@ -142,7 +142,7 @@ def launch_spec(
         raise InvalidInputError(f"spec '{spec_path}' is not valid", findings=errors)
     spec_file = load_spec(spec_path, target=target, overrides=overrides or {})
     profile = profile_of(spec_file.spec.provider, home)
-    estimate = estimate_cost(spec_file.spec, profile, count_rows(spec_file, "training_file"))
+    estimate = estimate_cost(spec_file.spec, profile, validation.n_examples.get("training", 0))
     with closing(connect(spec_file.spec.provider, home)) as provider:
         return (
             yield from launch(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rftctl.commands.evaluate import evaluate_run
 from rftctl.commands.grade import grade_cases
 from rftctl.commands.launch import launch
-from rftctl.commands.opening import count_rows, judge_settings, open_grader
+from rftctl.commands.opening import judge_settings, open_grader
 from rftctl.commands.updates import Note, Stage, StageReport
 from rftctl.commands.validate import validate
 from rftctl.commands.watch import watch
@@ -104,7 +104,7 @@ def run_pipeline(spec_path: Path, home: Home, ledger: Ledger, options: RunOption
             return report
         yield Stage("cost")
         profile = profile_of(spec_file.spec.provider, home)
-        estimate = estimate_cost(spec_file.spec, profile, count_rows(spec_file, "training_file"))
+        estimate = estimate_cost(spec_file.spec, profile, validation.n_examples.get("training", 0))
         yield StageReport("cost", estimate)
         report = replace(report, estimate=estimate)
         with closing(connect(spec_file.spec.provider, home)) as provider:
