@@ -51,12 +51,6 @@ class RftctlError(Exception):
         self.hint = hint
 
 
-class NegativeAnswerError(RftctlError):
-    """It ran, and the answer is no: a case missed, a gate not met, the job failed."""
-
-    exit_code = ExitCode.NO
-
-
 class UsageError(RftctlError):
     """Options that do not go together, or name nothing that exists."""
 
