@@ -9,7 +9,7 @@ from __future__ import annotations
 import typer
 from typer.exceptions import TyperException
 
-from rftctl.cli import checking, records, running  # noqa: F401 - their commands register themselves
+from rftctl.cli import checking, records, running, starting  # noqa: F401 - their commands register themselves
 from rftctl.cli.app import app, silence_stdout
 from rftctl.cli.options import make_terminal
 from rftctl.errors import ExitCode, RftctlError, UsageError

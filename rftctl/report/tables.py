@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from rftctl.report import checking, records, running
+from rftctl.report import checking, records, running, starting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,8 @@ def show_report(report: object, terminal: Terminal, *, brief: bool = False) -> N
 
 # By name, so that showing one kind of report does not import the commands of all the others.
 _SHOW: dict[str, Callable[..., list[RenderableType]]] = {
+    "InitReport": starting.started,
+    "SamplesReport": starting.samples,
     "ValidationReport": checking.validation,
     "GradeReport": checking.grading,
     "ReportCard": checking.card,
