@@ -48,7 +48,7 @@ def shipped_sample(name: str) -> ShippedSample:
 
 def _root() -> Path:
     package = Path(__file__).resolve().parent
-    inside = package / "shipped"
+    inside = package / "shipped_files"
     return inside if inside.is_dir() else package.parent
 
 
