@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SPEC ?= configs/quickstart.yaml
 export RFTCTL_HOME ?= $(CURDIR)/.rftctl
 
-.PHONY: demo test check bench docs clean
+.PHONY: demo test check bench fuzz docs clean
 
 demo: $(VENV)/.local
 	$(BIN)/rftctl run $(SPEC)
@@ -24,6 +24,11 @@ check: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
 
+# A short form; FUZZ_INPUTS=1000000 is the long one. Failing inputs lie in .fuzz.
+fuzz: $(VENV)/.fuzz
+	$(BIN)/python -m tests.fuzz
+	$(BIN)/python -m tests.faults
+
 docs: $(VENV)/.dev
 	$(BIN)/python -m tests.docs
 
@@ -38,5 +43,9 @@ $(VENV)/.local: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.local
-	$(PIP) install --constraint constraints.txt --editable ".[local,dev]"
+	$(PIP) install --constraint constraints.txt --editable ".[local,tokens,dev]"
+	@touch $@
+
+$(VENV)/.fuzz: $(VENV)/.dev
+	$(PIP) install --constraint constraints.txt --editable ".[local,tokens,dev,fuzz]"
 	@touch $@

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rftctl.errors import InvalidInputError, StorageError
 from rftctl.finding import Finding, Level
+from rftctl.redaction import learn_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +77,12 @@ def open_home(environ: Mapping[str, str] | None = None) -> Home:
             f"state folder '{path}' cannot be made: {error.strerror}", "set RFTCTL_HOME"
         ) from error
     config = path / "config.yaml"
-    return _read_config(path, config) if config.exists() else Home(path)
+    home = _read_config(path, config) if config.exists() else Home(path)
+    entries = (*home.judges.values(), *home.providers.values())
+    learn_environment(
+        environ, tuple(str(entry["api_key_env"]) for entry in entries if entry.get("api_key_env"))
+    )
+    return home
 
 
 def _default_path() -> Path:
@@ -97,7 +103,11 @@ def _read_config(path: Path, config: Path) -> Home:
         raise InvalidInputError("config.yaml is not valid", findings=[finding])
     findings = [
         Finding(
-            "RFT150", Level.ERROR, document.place(key), f"unknown section '{key}'", "known: judges, providers"
+            "RFT150",
+            Level.ERROR,
+            document.place(key, of_key=True),
+            f"unknown section '{key}'",
+            "known: judges, providers",
         )
         for key in value
         if key not in _SECTIONS
@@ -111,14 +121,15 @@ def _read_config(path: Path, config: Path) -> Home:
 
 def _check_section(document: YamlDocument, section: str, entries: Any) -> list[Finding]:
     if not isinstance(entries, dict):
-        return [
-            Finding("RFT150", Level.ERROR, document.place(section), f"'{section}' must map names to settings")
-        ]
+        message, hint = f"'{section}' must map names to settings", "write NAME: {base_url: ...}"
+        return [Finding("RFT150", Level.ERROR, document.place(section), message, hint)]
     findings = []
     for name, settings in entries.items():
         place = document.place(section, name)
         if not isinstance(settings, dict) or not isinstance(settings.get("base_url"), str):
-            findings.append(Finding("RFT150", Level.ERROR, place, f"'{name}' needs a base_url"))
+            findings.append(
+                Finding("RFT150", Level.ERROR, place, f"'{name}' needs a base_url", "add `base_url:`")
+            )
             continue
         findings += _check_entry(document, section, name, settings)
     return findings
@@ -130,6 +141,7 @@ def _check_entry(document: YamlDocument, section: str, name: str, settings: dict
     for key, value in settings.items():
         place = document.place(section, name, key)
         if key not in known:
+            place = document.place(section, name, key, of_key=True)
             hint = f"known: {', '.join(sorted(known))}"
             findings.append(Finding("RFT150", Level.ERROR, place, f"unknown key '{key}'", hint))
         elif value is not None and not isinstance(value, str):

@@ -21,10 +21,11 @@ import msgspec
 
 from rftctl.dataset import Sample, parse_output
 from rftctl.errors import InvalidInputError, ProviderError, StorageError
+from rftctl.redaction import learn
 from rftctl.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import urllib3
@@ -59,6 +60,13 @@ class JudgeSettings:
     timeout_s: float = 120.0
     max_retries: int = 5
     backoff_s: float = 0.5
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> JudgeSettings:
+        """Read settings as config.yaml and the wire hold them; null means the default, but for the key."""
+        given = settings.items()
+        # No key at all is a setting too.
+        return cls(**{name: value for name, value in given if value is not None or name == "api_key_env"})
 
 
 class HttpJudge:
@@ -106,9 +114,9 @@ class HttpJudge:
         body = _encode(request)
         kept = self._answers.find(self._url, body) if self._answers else None
         if kept is not None:
-            return _read_reply(kept)[0], dict.fromkeys(_USAGE, 0)
+            return read_reply(kept)[0], dict.fromkeys(_USAGE, 0)
         reply = self._post(body)
-        answer = _read_reply(reply)
+        answer = read_reply(reply)
         if self._answers:
             self._answers.keep(self._url, body, reply)
         return answer
@@ -228,7 +236,12 @@ def forget_answers(path: Path) -> int:
 _USAGE = ("prompt_tokens", "completion_tokens", "cached_tokens")
 
 
-def _read_reply(reply: bytes) -> tuple[Sample, dict[str, int]]:
+def read_reply(reply: bytes) -> tuple[Sample, dict[str, int]]:
+    """Read a chat completion: its first answer, and the tokens it cost.
+
+    Raises:
+        ProviderError: it is not a chat completion.
+    """
     try:
         document = msgspec.json.decode(reply)
         choice = document["choices"][0]
@@ -299,8 +312,9 @@ def _key_header(settings: JudgeSettings) -> dict[str, str]:
     if not key:
         message = f"judge '{settings.base_url}' needs a key and {settings.api_key_env} is not set"
         raise ProviderError(
-            message, f"export {settings.api_key_env}=…, or name another variable in config.yaml"
+            message, f"export {settings.api_key_env}=…, or name a judge of your config.yaml with `judge:`"
         )
+    learn(key)
     is_bearer = settings.api_key_header.lower() == "authorization"
     return {settings.api_key_header: f"Bearer {key}" if is_bearer else key}
 

@@ -7,6 +7,7 @@ Code asks a profile and never compares a provider's name; a fact that changed is
 from __future__ import annotations
 
 import difflib
+import re
 from datetime import date  # noqa: TC003  msgspec reads the annotations
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,9 @@ from rftctl.strict_yaml import YamlDocument, read_yaml
 from rftctl.text import one_line
 
 _PACKAGED = Path(__file__).with_name("profiles.yaml")
+_AT_PATH = re.compile(r"at `\$([^`]*)`")
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+_UNKNOWN_KEY = re.compile(r"unknown field `([^`]*)`")
 
 
 class ModelFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,11 +32,15 @@ class ModelFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         retires_on: first day on which it cannot be used for this any more, or None.
         note: who gets it and how, when not everybody does.
+        context_tokens: tokens of a prompt that it reads at most, or None when that is not published.
+        tokenizer: "o200k_base", or the path of a tokenizer.json; "" when there is none to count with.
     """
 
     id: str
     retires_on: date | None = None
     note: str = ""
+    context_tokens: int | None = None
+    tokenizer: str = ""
 
 
 class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,6 +65,10 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_training_rows: int | None = None
     max_validation_rows: int | None = None
     max_file_bytes: int | None = None
+    max_images_per_row: int | None = None
+    max_image_bytes: int | None = None
+    image_types: tuple[str, ...] = ("image/jpeg", "image/png", "image/webp", "image/gif")
+    takes_image_links: bool = True
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -76,6 +88,9 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         pauses_at_usd: it pauses jobs by itself at this cost.
         ends_on: first day on which it takes no more jobs, or None.
         poll_s: seconds between two looks at a job.
+        request_keys: further keys of every create request, as the provider wants them.
+        needs_deployment: a tuned model answers only once its user has deployed it.
+        shows_flat_response_format: its own documents show the form without `json_schema` around it.
         source, checked_on: where the facts come from, and the day (ISO) they were read.
     """
 
@@ -105,6 +120,9 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     pauses_at_usd: float | None = None
     ends_on: date | None = None
     poll_s: float = 30.0
+    request_keys: dict[str, Any] = {}
+    needs_deployment: bool = False
+    shows_flat_response_format: bool = False
 
     def find_model(self, model: str) -> ModelFacts | None:
         """Return the facts of a base model; a fine-tune of it (`ft:MODEL:…`, `MODEL.ft-…`) counts as it."""
@@ -175,9 +193,20 @@ def _build(name: str, facts: dict[str, Any], document: YamlDocument | None) -> P
     try:
         return msgspec.convert({"name": name, **facts}, Profile)
     except msgspec.ValidationError as error:
-        place = document.place(name) if document else Place.of(_PACKAGED)
+        place = _place_of(str(error), name, document) if document else Place.of(_PACKAGED)
         reason = one_line(str(error).replace("Object", f"'{name}'").replace("`", "'").lower())
         raise _refusal(place, reason, "compare with the packaged profiles.yaml") from None
+
+
+def _place_of(reason: str, name: str, document: YamlDocument) -> Place:
+    """Point at the fact that msgspec complains of; it names the path, as `$.models[0].id`."""
+    path, unknown = _AT_PATH.search(reason), _UNKNOWN_KEY.search(reason)
+    keys: list[str | int] = [name]
+    for key, index in _STEP.findall(path[1]) if path else ():
+        keys.append(key or int(index))
+    if unknown:
+        return document.place(*keys, unknown[1], of_key=True)
+    return document.place(*keys)
 
 
 def _refusal(place: Place, reason: str, hint: str) -> InvalidInputError:

@@ -9,9 +9,11 @@ documents, and anything beyond 1 MiB, 64 levels or 10,000 nodes.
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 import stat
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -40,6 +42,9 @@ _BASED_INT = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_TEMPLATE = re.compile(r"\{\{[^{}]*\}\}")
+_NEWLINE = re.compile("\n")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -112,12 +117,16 @@ class _Composer:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._nodes = 0
+        self._text = ""
+        self._lines: list[int] = []
         self._events: Iterator[Any] = iter(())
         self.findings: list[Finding] = []
         self.keys: dict[tuple[Key, ...], _Position] = {}
         self.values: dict[tuple[Key, ...], _Position] = {}
 
     def compose(self, text: str) -> Any:
+        self._text = text
+        self._lines = [0, *(match.end() for match in _NEWLINE.finditer(text))]
         self._events = yaml.parse(text, Loader=_LOADER)
         try:
             return self._document()
@@ -136,11 +145,16 @@ class _Composer:
         next(self._events)
         extra = next(self._events)
         if not isinstance(extra, yaml.StreamEndEvent):
-            self._report(_start(extra), "RFT111", "a second document starts here", "keep one document a file")
+            self._report(
+                self._at(extra.start_mark),
+                "RFT111",
+                "a second document starts here",
+                "keep one document a file",
+            )
         return value
 
     def _node(self, event: Any, path: tuple[Key, ...]) -> Any:
-        position = _start(event)
+        position = self._at(event.start_mark)
         self.values[path] = position
         self._count(position, len(path))
         if isinstance(event, yaml.AliasEvent):
@@ -162,7 +176,7 @@ class _Composer:
     def _mapping(self, path: tuple[Key, ...]) -> dict[str, Any]:
         result: dict[str, Any] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
-            position = _start(event)
+            position = self._at(event.start_mark)
             key = self._key(event, position, path)
             child = (*path, key)
             if key in result:
@@ -178,11 +192,22 @@ class _Composer:
         if isinstance(value, str) and value == "<<" and not event.style:
             self._report(position, "RFT105", "merge key '<<' is not allowed", "write the keys out")
         elif not isinstance(value, str) and not self.findings_at(position):
-            shown = one_line(event.value) if isinstance(event, yaml.ScalarEvent) else "[...]"
-            is_template = isinstance(event, yaml.MappingStartEvent) and not isinstance(value, str)
-            hint = 'put a template in quotes: "{{item.x}}"' if is_template else "put it in quotes"
-            self._report(position, "RFT110", f"key '{shown}' is not a string", hint)
+            self._bad_key(event, position)
         return value if isinstance(value, str) else f"\0{position}"
+
+    def _bad_key(self, event: Any, position: _Position) -> None:
+        source = self._text.split("\n")[position[0] - 1][position[1] - 1 :]
+        template = _TEMPLATE.match("{" + source)
+        if template:
+            hint = f'put it in quotes: "{one_line(template.group())}"'
+            message = "a template without quotes reads as a mapping inside a mapping"
+            self._report(position, "RFT110", message, hint)
+        elif isinstance(event, yaml.ScalarEvent):
+            message = f"key '{one_line(event.value)}' is not a string"
+            self._report(position, "RFT110", message, "put it in quotes")
+        else:
+            message = f"a mapping or list stands where a key should: '{one_line(source, limit=40)}'"
+            self._report(position, "RFT110", message, "write a plain key, or put it in quotes")
 
     def findings_at(self, position: _Position) -> bool:
         return any((f.place.line, f.place.column) == position for f in self.findings)
@@ -254,12 +279,38 @@ class _Composer:
         # The end of the file says nothing about a quote that was never closed; its start does.
         is_open = "quoted scalar" in str(error.context) and "end of stream" in str(error.problem)
         mark: Any = (error.context_mark if is_open else None) or error.problem_mark or error.context_mark
-        position = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        position = self._at(mark) if mark else (1, 1)
         problem = error.problem or error.context or "it cannot be read"
         if "Unicode character escape" in problem:
+            before = self._text.split("\n")[position[0] - 1][: position[1]]
+            position = (position[0], before.rfind("\\") + 1 or position[1])
             self._report(position, "RFT109", "a lone surrogate is no character", "write the character itself")
             return
+        if "cannot start any token" in problem:
+            self._bad_start(position, problem)
+            return
         self._report(position, "RFT102", f"not YAML: {one_line(problem)}", _syntax_hint(problem))
+
+    def _bad_start(self, position: _Position, problem: str) -> None:
+        line = self._text.split("\n")[position[0] - 1]
+        sign = line[position[1] - 1 : position[1]]
+        if sign == "\t":
+            self._report(
+                position, "RFT102", "not YAML: a tab stands in the indentation", "indent with spaces"
+            )
+            return
+        hint = "put a value that starts with @, ` or % in quotes"
+        shown = f"a value cannot start with '{one_line(sign)}'" if sign else one_line(problem)
+        self._report(position, "RFT102", f"not YAML: {shown}", hint)
+
+    def _at(self, mark: Any) -> _Position:
+        """Find the line and column of a mark as an editor shows them.
+
+        libyaml's own line counts U+0085 and U+2028 as line ends, and goes below the last line at the end.
+        """
+        offset = min(mark.index, len(self._text.rstrip()))
+        line = bisect_right(self._lines, offset)
+        return line, offset - self._lines[line - 1] + 1
 
     def _report(self, position: _Position, code: str, message: str, hint: str) -> Any:
         """Note a finding; None stands in the value's place."""
@@ -271,15 +322,9 @@ class _StopError(Exception):
 
 
 def _syntax_hint(problem: str) -> str:
-    if "cannot start any token" in problem:
-        return "indent with spaces, not tabs; put values that start with @, ` or % in quotes"
     if "mapping values are not allowed" in problem:
         return "put text that holds a colon in quotes"
     return "check the indentation, brackets and quotes just above"
-
-
-def _start(event: Any) -> _Position:
-    return event.start_mark.line + 1, event.start_mark.column + 1
 
 
 def _position(text: str, offset: int) -> _Position:
@@ -305,13 +350,25 @@ def _read_bytes(path: Path) -> bytes:
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         reason = "does not exist" if missing else f"cannot be read: {error.strerror}"
-        raise _unreadable(path, reason, "check the path") from None
+        raise _unreadable(path, reason, _nearest(path) if missing else "check the path") from None
     if len(data) > MAX_BYTES:
         finding = _finding(
             path, (1, 1), "RFT107", "the file is larger than 1 MiB", "keep data in .jsonl files"
         )
         raise _refusal([finding])
     return data
+
+
+def _nearest(path: Path) -> str:
+    """Name the file beside it that was probably meant."""
+    try:
+        names = [entry.name for entry in path.parent.iterdir() if entry.suffix in (".yaml", ".yml")]
+    except OSError:
+        return f"the folder '{one_line(str(path.parent))}' does not exist"
+    near = difflib.get_close_matches(path.name, names, n=1)
+    if near or len(names) == 1:
+        return f"did you mean '{one_line(str(path.parent / (near or names)[0]))}'?"
+    return "check the path; rftctl init writes a first one"
 
 
 def _unreadable(path: Path, reason: str, hint: str) -> InvalidInputError:
@@ -321,6 +378,9 @@ def _unreadable(path: Path, reason: str, hint: str) -> InvalidInputError:
 
 
 def _decode(path: Path, data: bytes) -> str:
+    if data[:2] in _UTF16:
+        hint = "save it as UTF-8: iconv -f UTF-16 -t UTF-8"
+        raise _refusal([_finding(path, (1, 1), "RFT101", "the file is UTF-16", hint)])
     try:
         return data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:

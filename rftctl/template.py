@@ -29,6 +29,7 @@ or a typed error that names the path. The platform documents the two namespaces,
 
 from __future__ import annotations
 
+import ast
 import difflib
 import json
 import re
@@ -40,12 +41,12 @@ Namespace = Literal["item", "sample"]
 
 _Row: TypeAlias = Mapping[str, Any]
 _Render: TypeAlias = Callable[[_Row, _Row], str]
-_Slots: TypeAlias = Sequence[tuple[bool, str]]
 
 SAMPLE_NAMES = ("output_text", "output_json", "output_tools", "choices", "output_audio")
 """What a template may read of a sample (graders guide)."""
 
 _SEGMENT = re.compile(r"""\.([^\s.\[\]{}'"]+)|\[([0-9]{1,9})\]""")
+_MAX_COMPILED = 64  # segments; Python's compiler follows a path as deep as it goes
 _OPEN = re.compile(r"\{\{(?!\{)")
 _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -145,11 +146,12 @@ class Template:
 
     render: _Render
 
-    def __init__(self, source: str, texts: list[str], paths: tuple[TemplatePath, ...]) -> None:
+    def __init__(self, source: str, texts: Sequence[str], paths: tuple[TemplatePath, ...]) -> None:
         self.source = source
         self.paths = paths
-        # Literal texts stand at even places, values go in at odd ones: one join renders.
-        self.render = _renderer(texts, paths)
+        self.render = _strict_renderer(texts, paths)
+        if sum(len(path.segments) for path in paths) <= _MAX_COMPILED:
+            self.render = _compiled_renderer(texts, paths, self.render)
 
     def __repr__(self) -> str:
         return f"Template({self.source!r})"
@@ -159,144 +161,65 @@ class Template:
         return any(path.namespace == namespace for path in self.paths)
 
 
-def _renderer(texts: list[str], paths: tuple[TemplatePath, ...]) -> _Render:
+def _strict_renderer(texts: Sequence[str], paths: tuple[TemplatePath, ...]) -> _Render:
+    slots = tuple(zip(paths, texts[1:], strict=True))
+
     def strictly(item: _Row, sample: _Row) -> str:
-        out = texts.copy()
-        for n, path in enumerate(paths):
-            value = path.resolve(item if path.namespace == "item" else sample)
-            out[2 * n + 1] = _as_text(value, path)
-        return "".join(out)
+        out = texts[0]
+        for path, after in slots:
+            out += _as_text(path.resolve(item if path.namespace == "item" else sample), path) + after
+        return out
 
-    # A quick way reads what is there and a string; for all else the strict way says what is missing,
-    # or writes the value as JSON.
-    if any(path.has_index for path in paths) or not 1 <= len(paths) <= len(_QUICK):
-        return _quick_for_many(texts, paths, strictly)
-    if len(paths) == 1 and len(paths[0].segments) == 2:
-        return _quick_for_inner(texts[::2], paths[0], strictly)
-    if any(len(path.segments) > 1 for path in paths):
-        return _quick_for_many(texts, paths, strictly)
-    slots = [(path.namespace == "sample", str(path.segments[0])) for path in paths]
-    return _QUICK[len(paths) - 1](texts[::2], slots, strictly)
+    return strictly
 
 
-def _quick_for_many(texts: list[str], paths: tuple[TemplatePath, ...], strictly: _Render) -> _Render:
-    slots = [(2 * n + 1, path.namespace == "item", path) for n, path in enumerate(paths)]
-    flat = tuple((at, own, path.segments[0]) for at, own, path in slots if len(path.segments) == 1)
-    deep = [slot for slot in slots if len(slot[2].segments) > 1]
-    keyed = tuple((at, own, path.segments) for at, own, path in deep if not path.has_index)
-    indexed = tuple(slot for slot in deep if slot[2].has_index)
+# Reads what is there and a string; for all else the strict way writes JSON or says what is missing.
+_RENDER = """
+def render(item, sample):
+    try:
+        return None
+    except (KeyError, IndexError, TypeError):
+        return strictly(item, sample)
+"""
 
-    def render(item: _Row, sample: _Row) -> str:
-        out: list[Any] = texts.copy()
-        try:
-            for at, own, name in flat:
-                out[at] = (item if own else sample)[name]  # type: ignore[index]
-            for at, own, segments in keyed:
-                value: Any = item if own else sample
-                for key in segments:
-                    value = value[key]
-                out[at] = value
-            for at, own, path in indexed:
-                out[at] = path.resolve(item if own else sample)
-            return "".join(out)
-        except (KeyError, TypeError):
-            return strictly(item, sample)
 
+def _compiled_renderer(texts: Sequence[str], paths: tuple[TemplatePath, ...], strictly: _Render) -> _Render:
+    # A syntax tree and not source text: what a template says gets in as constants, never as code.
+    tree = ast.parse(_RENDER)
+    answer = next(node for node in ast.walk(tree) if isinstance(node, ast.Return))
+    answer.value = _joined(texts, paths)
+    names: dict[str, Any] = {"strictly": strictly}
+    exec(compile(ast.fix_missing_locations(tree), "<template>", "exec"), names)  # noqa: S102 - from the tree above
+    render: _Render = names.pop("render")
     return render
 
 
-def _quick_for_inner(texts: list[str], path: TemplatePath, strictly: _Render) -> _Render:
-    first, last = texts
-    outer, inner = path.segments
-    from_sample = path.namespace == "sample"
-
-    def render(item: _Row, sample: _Row) -> str:
-        try:
-            return first + (sample if from_sample else item)[outer][inner] + last  # type: ignore[index,no-any-return]
-        except (KeyError, TypeError):
-            return strictly(item, sample)
-
-    return render
+def _joined(texts: Sequence[str], paths: tuple[TemplatePath, ...]) -> ast.expr:
+    parts: list[ast.expr] = [ast.Constant(texts[0])] if texts[0] else []
+    for path, after in zip(paths, texts[1:], strict=True):
+        parts += [_lookup(path), ast.Constant(after)] if after else [_lookup(path)]
+    if len(parts) < 2:
+        # Adding text takes strings only, and gives a string back as it is.
+        return ast.BinOp(parts[0] if parts else ast.Constant(""), ast.Add(), ast.Constant(""))
+    # An f-string whose values are not formatted: joining them is what takes strings only.
+    return ast.JoinedStr(parts)
 
 
-# Up to four variables are written out: a loop over them costs more than the lookups themselves.
-def _quick_for_1(texts: list[str], slots: _Slots, strictly: _Render) -> _Render:
-    first, last = texts
-    [(a, name_a)] = slots
-
-    def render(item: _Row, sample: _Row) -> str:
-        try:
-            return first + (sample if a else item)[name_a] + last  # type: ignore[no-any-return]
-        except (KeyError, TypeError):
-            return strictly(item, sample)
-
-    return render
+def _lookup(path: TemplatePath) -> ast.expr:
+    value: ast.expr = ast.Name(path.namespace, ast.Load())
+    for segment in path.segments:
+        if isinstance(segment, int):
+            value = _list_or_none(value)
+        value = ast.Subscript(value, ast.Constant(segment), ast.Load())
+    return value
 
 
-def _quick_for_2(texts: list[str], slots: _Slots, strictly: _Render) -> _Render:
-    first, second, last = texts
-    (a, name_a), (b, name_b) = slots
-
-    def render(item: _Row, sample: _Row) -> str:
-        try:
-            return "".join(
-                (first, (sample if a else item)[name_a], second, (sample if b else item)[name_b], last)
-            )
-        except (KeyError, TypeError):
-            return strictly(item, sample)
-
-    return render
-
-
-def _quick_for_3(texts: list[str], slots: _Slots, strictly: _Render) -> _Render:
-    first, second, third, last = texts
-    (a, name_a), (b, name_b), (c, name_c) = slots
-
-    def render(item: _Row, sample: _Row) -> str:
-        try:
-            return "".join(
-                (
-                    first,
-                    (sample if a else item)[name_a],
-                    second,
-                    (sample if b else item)[name_b],
-                    third,
-                    (sample if c else item)[name_c],
-                    last,
-                )
-            )
-        except (KeyError, TypeError):
-            return strictly(item, sample)
-
-    return render
-
-
-def _quick_for_4(texts: list[str], slots: _Slots, strictly: _Render) -> _Render:
-    first, second, third, fourth, last = texts
-    (a, name_a), (b, name_b), (c, name_c), (d, name_d) = slots
-
-    def render(item: _Row, sample: _Row) -> str:
-        try:
-            return "".join(
-                (
-                    first,
-                    (sample if a else item)[name_a],
-                    second,
-                    (sample if b else item)[name_b],
-                    third,
-                    (sample if c else item)[name_c],
-                    fourth,
-                    (sample if d else item)[name_d],
-                    last,
-                )
-            )
-        except (KeyError, TypeError):
-            return strictly(item, sample)
-
-    return render
-
-
-_QUICK = (_quick_for_1, _quick_for_2, _quick_for_3, _quick_for_4)
+def _list_or_none(value: ast.expr) -> ast.expr:
+    # `part if (part := value).__class__ is list else None`: a string would give a letter for an index.
+    part = ast.NamedExpr(ast.Name("part", ast.Store()), value)
+    own_type = ast.Attribute(part, "__class__", ast.Load())
+    is_list = ast.Compare(own_type, [ast.Is()], [ast.Name("list", ast.Load())])
+    return ast.IfExp(is_list, ast.Name("part", ast.Load()), ast.Constant(None))
 
 
 def parse_template(text: str) -> Template:
@@ -315,7 +238,7 @@ def parse_template(text: str) -> Template:
         if end < 0:
             raise TemplateSyntaxError("'{{' is never closed by '}}'", opening.start() + 1)
         paths.append(_parse_path(text[opening.end() : end], opening.end()))
-        texts += [text[start : opening.start()], ""]
+        texts.append(text[start : opening.start()])
         start = end + 2
     return Template(text, [*texts, text[start:]], tuple(paths))
 

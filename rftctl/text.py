@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import re
 
+from rftctl.redaction import redact
+
+# A key that begins before the cut is masked whole; Azure's tokens are the longest.
+_LONGEST_KEY = 8192
 # C0 but newline and tab, DEL, C1, soft hyphen, bidi, zero-width, line separators, lone surrogates.
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ufff9-\ufffb]"
@@ -15,14 +19,15 @@ _UNSAFE = re.compile(
 
 
 def safe(value: str, *, limit: int = 10_000) -> str:
-    """Replace control, bidi and surrogate characters by visible escapes and cap the length.
+    """Mask keys, replace control, bidi and surrogate characters by visible escapes and cap the length.
 
     Args:
         value: text of any origin.
         limit: characters kept; the rest is replaced by a count of what was cut.
     """
-    cut = len(value) - limit
-    kept = _UNSAFE.sub(_escape, value[:limit])
+    masked = redact(value[: limit + _LONGEST_KEY])
+    cut = max(0, len(value) - limit - _LONGEST_KEY) + len(masked) - limit
+    kept = _UNSAFE.sub(_escape, masked[:limit])
     return f"{kept}… ({cut} more characters)" if cut > 0 else kept
 
 

@@ -1,10 +1,9 @@
-"""Reading and checking datasets; every file of the broken corpus gives its code at its line."""
+"""Reading and checking datasets."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,14 +11,14 @@ from hypothesis import strategies as st
 
 from rftctl.commands.updates import finish
 from rftctl.dataset import read_examples
-from rftctl.dataset.check import DataRules, SplitReport, check_dataset
+from rftctl.dataset.check import SplitReport, check_dataset
 from rftctl.dataset.log import FindingLog
-from rftctl.dataset.rows import RowRules, check_row
+from rftctl.dataset.rows import check_row
 from rftctl.errors import InvalidInputError
 from rftctl.finding import Level
-from rftctl.profiles import load_profile
-from rftctl.strict_yaml import read_yaml
-from rftctl.template import parse_template
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KEYS = [
     "role",
@@ -33,19 +32,6 @@ KEYS = [
     "arguments",
     "text",
 ]
-BROKEN = Path(__file__).parent / "broken" / "data"
-EXPECTED: dict[str, dict[str, Any]] = read_yaml(BROKEN / "expected.yaml").value
-
-
-def rules_of(expected: dict[str, Any]) -> DataRules:
-    rows = RowRules()
-    if provider := expected.get("provider"):
-        profile = load_profile(provider)
-        rows = RowRules(
-            frozenset(profile.roles), frozenset(profile.last_roles), frozenset(profile.part_types)
-        )
-    reads = parse_template(expected.get("reads", "")).paths
-    return DataRules(rows, reads, tuple(expected.get("fields", ())), **expected.get("rules", {}))
 
 
 def write(path: Path, *contents: str, **fields: object) -> Path:
@@ -56,22 +42,6 @@ def write(path: Path, *contents: str, **fields: object) -> Path:
 
 def check(path: Path, log: FindingLog, **options: Any) -> SplitReport:
     return finish(check_dataset(path, split=options.pop("split", "training"), log=log, **options))
-
-
-@pytest.mark.parametrize("name", EXPECTED)
-def test_a_broken_file_gives_its_code_at_its_line_and_no_other(name: str) -> None:
-    expected, log = EXPECTED[name], FindingLog()
-    path = BROKEN / f"{name}.jsonl"
-    check(path, log, rules=rules_of(expected))
-    places = {str(finding.place).partition(".jsonl")[2].lstrip(":") for finding in log.kept}
-    assert set(log.counts) == {name[:6]}
-    assert expected["at"] in places
-    assert {finding.level for finding in log.kept} == {Level(expected.get("level", "error"))}
-    assert all(finding.hint for finding in log.kept)
-
-
-def test_every_broken_file_is_expected() -> None:
-    assert {path.stem for path in BROKEN.glob("*.jsonl")} == set(EXPECTED)
 
 
 def test_an_example_knows_its_line_and_keeps_its_row(tmp_path: Path) -> None:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
 
 from rftctl.errors import InvalidInputError
+from rftctl.finding import Place
+from rftctl.graders import check_grader
 from rftctl.spec import SpecFile, load_spec, spec_schema
-from rftctl.strict_yaml import parse_yaml
+from rftctl.spec.editor import GRADERS
+from rftctl.spec.load import draft_spec, files_of
+from rftctl.spec.overlay import suggest
+from rftctl.strict_yaml import parse_yaml, read_yaml
+from tests.conftest import REPOSITORY
 
 if TYPE_CHECKING:
     from rftctl.finding import Finding
@@ -188,3 +194,113 @@ def test_every_key_of_the_schema_is_described() -> None:
     fields = [(name, field) for part in parts for name, field in part.get("properties", {}).items()]
     assert [name for name, field in fields if "description" not in field] == []
     assert json.dumps(schema)
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_schema_accepts_every_config_that_ships(path: Path) -> None:
+    jsonschema.validate(read_yaml(path).value, spec_schema())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"grader": {"type": "lambdas"}},
+        {"grader": {"type": "string_check", "name": "g"}},
+        {"grader": {"type": "python", "name": "g"}},
+        {
+            "grader": {
+                "type": "string_check",
+                "name": "g",
+                "input": "a",
+                "reference": "b",
+                "operation": "equals",
+            }
+        },
+        {"grader": {"type": "multi", "graders": {"a": {"type": "nope"}}, "calculate_output": "a"}},
+        {"hyperparameters": {"n_epochs": 51}},
+        {"targets": {"azure": {"modle": "x"}}},
+        {"targets": {"azure": {"hyperparameters": {"batch_size": 0}}}},
+    ],
+)
+def test_an_editor_marks_what_validation_refuses(change: dict[str, Any]) -> None:
+    value = {**parse_yaml(SPEC, Path("spec.yaml")).value, **change}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(value, spec_schema())
+
+
+def test_the_editors_graders_are_those_of_the_graders_own_checks() -> None:
+    from rftctl.graders import GRADER_TYPES
+
+    assert set(GRADERS) == set(GRADER_TYPES)
+
+
+@pytest.mark.parametrize("kind", GRADERS)
+def test_the_editors_keys_are_those_of_the_graders_own_checks(kind: str) -> None:
+    _, required, optional = GRADERS[kind]
+    wanted = {"input" if key == "messages" else key for key in required}
+    missing = check_grader({"type": kind}, lambda keys: Place("spec.yaml"))
+    named = {
+        f.message.partition("has no '")[2][:-1] for f in missing if f.code == "RFT302" and f.level == "error"
+    }
+    assert wanted == named
+    everything = dict.fromkeys((*wanted, *optional), None) | {"type": kind}
+    assert "RFT304" not in {f.code for f in check_grader(everything, lambda keys: Place("spec.yaml"))}
+
+
+def test_the_editors_choices_are_those_of_the_graders() -> None:
+    from rftctl.graders.similarity import METRICS
+    from rftctl.graders.string_check import OPERATIONS
+
+    keys = json.dumps(spec_schema())
+    assert all(f'"{name}"' in keys for name in (*METRICS, *OPERATIONS))
+
+
+def test_no_title_hides_a_description_in_the_editor() -> None:
+    assert "Max Usd" not in json.dumps(spec_schema())
+
+
+def test_a_secret_in_a_setting_is_refused_like_one_in_the_file(folder: Path) -> None:
+    findings = findings_of(folder / "spec.yaml", overrides={"suffix": "sk-proj-0123456789abcdefghijklmn"})
+    assert [(f.code, f.place.path) for f in findings] == [("RFT136", "--set suffix")]
+
+
+def test_a_file_that_lies_beside_the_spec_is_named(folder: Path) -> None:
+    (finding,) = findings_of(changed(folder, "train.jsonl", "data/train.jsonl"))
+    assert (finding.code, finding.hint.startswith("did you mean 'train.jsonl'?")) == ("RFT130", True)
+
+
+def test_a_file_one_folder_below_the_spec_is_named(folder: Path) -> None:
+    (folder / "data").mkdir()
+    (folder / "train.jsonl").rename(folder / "data" / "train.jsonl")
+    (finding,) = findings_of(folder / "spec.yaml")
+    assert finding.hint.startswith("did you mean 'data/train.jsonl'?")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "hint"),
+    [
+        ("n_epochs: 1", "n_epochs: 2.5", "write 2 or 3"),
+        ("version: 1", 'version: "1"', "write 1 without quotes"),
+    ],
+)
+def test_the_way_out_of_a_wrong_value_is_the_value(folder: Path, old: str, new: str, hint: str) -> None:
+    assert [finding.hint for finding in findings_of(changed(folder, old, new))] == [hint]
+
+
+def test_the_start_of_a_name_is_enough_to_suggest_it() -> None:
+    assert (
+        suggest("o4-mini", ["gpt-5-2025-08-07", "o4-mini-2025-04-16"]) == "did you mean 'o4-mini-2025-04-16'?"
+    )
+
+
+def test_a_fault_in_a_graders_file_stands_at_the_key_that_names_it(folder: Path) -> None:
+    place = load(folder).place("grader", "source")
+    assert (place.line, place.column) == (6, 46)
+
+
+def test_every_file_is_listed_those_of_targets_too(folder: Path) -> None:
+    (folder / "more.jsonl").write_text("{}\n")
+    changed(folder, "suffix: null", "suffix: null, training_file: more.jsonl")
+    files = files_of(draft_spec(folder / "spec.yaml"))
+    assert [path.name for path in files.rows] == ["train.jsonl", "more.jsonl"]
+    assert [path.name for path in files.texts] == ["grader.py"]

@@ -160,3 +160,34 @@ def test_any_text_decodes_or_says_where_it_fails(text: str) -> None:
     except BadLine as error:
         column = error.column
     assert 1 <= column <= len(text) + 1
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "what"),
+    [
+        (b'[\n  {"a": 1},\n  {"a": 2}\n]\n', "RFT201", "one JSON list"),
+        (b'[{"a": 1},\n{"a": 2}]\n', "RFT201", "one JSON list"),
+        (b'{\n  "a": 1\n}\n', "RFT201", "spreads a row"),
+        ('{"a": 1}\n{"a": 2}\n'.encode("utf-16"), "RFT206", "UTF-16"),
+    ],
+)
+def test_a_file_of_another_format_is_one_finding(tmp_path: Path, data: bytes, code: str, what: str) -> None:
+    [(line_number, finding)] = scan_json_lines(write(tmp_path, data))
+    assert isinstance(finding, Finding)
+    assert (line_number, finding.code, finding.place.line, finding.place.column) == (1, code, 1, 1)
+    assert what in finding.message
+
+
+def test_a_list_on_one_line_is_one_bad_row(tmp_path: Path) -> None:
+    rows = list(scan_json_lines(write(tmp_path, b'[{"a": 1}]\n{"a": 2}\n')))
+    assert [row.code if isinstance(row, Finding) else row for _, row in rows] == ["RFT203", {"a": 2}]
+
+
+def test_a_byte_order_mark_before_a_line_beyond_the_cap_keeps_the_count(tmp_path: Path) -> None:
+    data = b'\xef\xbb\xbf{"a": "' + b"x" * (16 * 2**20) + b'"}\n{"a": 2}\n'
+    rows = list(scan_json_lines(write(tmp_path, data)))
+    assert [(n, row.code if isinstance(row, Finding) else row) for n, row in rows] == [
+        (1, "RFT207"),
+        (1, "RFT208"),
+        (2, {"a": 2}),
+    ]

@@ -1,5 +1,7 @@
 """Templates; the rendering table itself is covered row by row in graders/golden.jsonl."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,6 +99,97 @@ def test_a_value_that_json_cannot_hold_is_a_template_error():
 def test_a_million_characters_render_unchanged():
     long = "ab{{item.y}}" * 100_000
     assert parse_template("<{{item.x}}>").render({"x": long}, {}) == f"<{long}>"
+
+
+_keys = st.text(min_size=1, max_size=4).filter(
+    lambda key: not any(c.isspace() or c in ".[]{}'\"" for c in key)
+)
+_leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+_values = st.recursive(
+    _leaves | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_keys, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def _walk(draw, value, path):
+    while isinstance(value, list | dict) and value and draw(st.booleans()):
+        key = draw(st.sampled_from(range(len(value)) if isinstance(value, list) else sorted(value)))
+        path += f"[{key}]" if isinstance(value, list) else f".{key}"
+        value = value[key]
+    return path, value
+
+
+@st.composite
+def _filled(draw):
+    texts = st.text(max_size=8).filter(lambda text: "{" not in text and not text.startswith("}"))
+    row = {"a": draw(_values), draw(_keys): draw(_values)}
+    template = expected = ""
+    for _ in range(draw(st.integers(0, 6))):
+        key = draw(st.sampled_from(sorted(row)))
+        path, value = _walk(draw, row[key], f"item.{key}")
+        text = draw(texts)
+        template += f"{text}{{{{{path}}}}}"
+        as_json = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        expected += text + (value if isinstance(value, str) else as_json)
+    return template, row, expected
+
+
+@given(_filled())
+def test_any_path_into_any_row_gives_its_text_or_its_json(filled):
+    template, row, expected = filled
+    assert parse_template(template).render(row, {}) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["'", '"', "\\", "\n", "\r\n", "\u2028", '"""', "');raise SystemExit#", "{0}%s", "\0"]
+)
+def test_text_that_python_reads_as_code_stays_text(text):
+    assert parse_template(f"{text}{{{{item.a}}}}{text}").render({"a": "x"}, {}) == f"{text}x{text}"
+
+
+@pytest.mark.parametrize(
+    "key", ["__class__", "\\", "\\n", "a#b", "item", "list", "strictly", "größe", "a;b", "\0", "$(x)"]
+)
+def test_a_key_that_python_reads_as_code_stays_a_key(key):
+    template = parse_template(f"{{{{item.{key}.{key}}}}}")
+    assert template.render({key: {key: "found"}}, {}) == "found"
+    with pytest.raises(TemplateError, match="has no key"):
+        template.render({"a": {}}, {})
+
+
+@pytest.mark.parametrize("path", ["a[0]", "a[0][0]", "b[0][0]", "b[0][0][0]"])
+@pytest.mark.parametrize("around", ["", "text "])
+def test_an_index_never_takes_a_letter_out_of_a_string(path, around):
+    with pytest.raises(TemplateError, match="is a string and has no index 0"):
+        parse_template(f"{around}{{{{item.{path}}}}}").render({"a": "text", "b": ["text"]}, {})
+
+
+@pytest.mark.parametrize("value", [True, 0, 1.5, None, [], {}, ["x"], {"a": "x"}])
+@pytest.mark.parametrize("around", ["", "text "])
+def test_a_value_that_is_no_string_is_written_as_json(value, around):
+    expected = around + json.dumps(value, separators=(",", ":"))
+    assert parse_template(f"{around}{{{{item.a}}}}").render({"a": value}, {}) == expected
+
+
+@pytest.mark.parametrize("n", [1, 20, 64, 65, 3_000])
+def test_a_template_may_have_any_number_of_variables(n):
+    template = parse_template("{{item.a}}-{{item.b}}." * n)
+    assert template.render({"a": "x", "b": 2}, {}) == "x-2." * n
+
+
+@pytest.mark.parametrize("n", [1, 20, 64, 65, 3_000])
+@pytest.mark.parametrize("step", [".a", "[0]"])
+def test_a_path_may_go_any_number_of_steps_down(n, step):
+    value = "end"
+    for _ in range(n - 1):
+        value = {"a": value} if step == ".a" else [value]
+    assert parse_template("{{item.a" + step * (n - 1) + "}}").render({"a": value}, {}) == "end"
+
+
+def test_a_template_without_a_variable_is_its_text():
+    assert parse_template("").render({}, {}) == ""
+    assert parse_template("a }} {b}").render({}, {}) == "a }} {b}"
 
 
 @given(st.text(), st.text())

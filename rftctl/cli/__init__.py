@@ -6,6 +6,8 @@ Everything heavy is imported by the command that needs it, so that `--help` stay
 
 from __future__ import annotations
 
+import os
+
 import typer
 from typer.exceptions import TyperException
 
@@ -13,10 +15,16 @@ from rftctl.cli import checking, records, running, starting  # noqa: F401 - thei
 from rftctl.cli.app import app, silence_stdout
 from rftctl.cli.options import make_terminal
 from rftctl.errors import ExitCode, RftctlError, UsageError
+from rftctl.redaction import guarded_streams, redact
 
 
 def run_cli(arguments: list[str]) -> int:
-    """Run the command line and return its exit code; every failure ends in one clear line."""
+    """Run the command line and return its exit code; every failure ends in one clear line, no key in any."""
+    with guarded_streams():
+        return _run(arguments)
+
+
+def _run(arguments: list[str]) -> int:
     as_json = "--json" in arguments
     try:
         code = int(app(arguments, standalone_mode=False, prog_name="rftctl") or 0)
@@ -61,7 +69,10 @@ def _bug(error: Exception, as_json: bool) -> int:
     text = "".join(traceback.format_exception(error))
     try:
         where = open_home().path / "last-bug.txt"
-        where.write_text(text)
+        with os.fdopen(
+            os.open(where, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w"
+        ) as file:
+            file.write(redact(text))
         hint = f"please report it with {where}"
     except (RftctlError, OSError):
         hint = "please report it; its trace could not be written anywhere"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -43,8 +44,10 @@ cost_app = typer.Typer(
     help="What a run will cost, and what it did cost.", no_args_is_help=True, rich_markup_mode=None
 )
 runs_app = typer.Typer(help="The runs this machine knows.", rich_markup_mode=None)
+files_app = typer.Typer(help="What lies at a provider.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(cost_app, name="cost")
 app.add_typer(runs_app, name="runs")
+app.add_typer(files_app, name="files")
 
 
 @app.callback(invoke_without_command=True)
@@ -70,10 +73,10 @@ def show(report: Any, terminal: Terminal) -> None:
     try:
         if terminal.as_json:
             terminal.document(report.to_json())
-        elif terminal.form == "junit":
-            from rftctl.report.junit import junit
-
-            terminal.write(junit(report))
+        elif terminal.form != "text":
+            # Each form is a module of that name with a function of that name.
+            render = getattr(import_module(f"rftctl.report.{terminal.form}"), terminal.form)
+            terminal.write(render(report))
         else:
             show_report(report, terminal)
     except BrokenPipeError:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rftctl.errors import UsageError
+from rftctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +31,14 @@ TargetOption = Annotated[str | None, typer.Option("--target", help="Overlay one 
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the spec.")
 ]
-FormatOption = Annotated[Literal["text", "junit"], typer.Option("--format", help="junit is for CI.")]
+FormatOption = Annotated[
+    Literal["text", "junit", "github", "markdown"],
+    typer.Option("--format", help="For CI: junit, github (annotations) or markdown (a summary page)."),
+]
+FindingsFormatOption = Annotated[
+    Literal["text", "junit", "sarif", "github", "markdown"],
+    typer.Option("--format", help="For CI: junit, sarif, github (annotations), markdown (a summary page)."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Agree to spend what the estimate says.")]
@@ -46,10 +53,18 @@ def opened() -> Iterator[tuple[Home, Ledger]]:
     """Open the state folder and its ledger."""
     from rftctl.home import open_home
     from rftctl.ledger import Ledger
+    from rftctl.ledger.storage import RECOVER_HINT
 
     home = open_home()
     with Ledger(home.ledger) as ledger:
-        yield home, ledger
+        try:
+            yield home, ledger
+        except typer.Exit as leaving:
+            if not ledger.met_damage:
+                raise
+            # What was shown came from a damaged ledger, so that no script takes it for the whole truth.
+            make_terminal(False).say(f"{ledger.damage}; {RECOVER_HINT}", "warning")
+            raise typer.Exit(leaving.exit_code or ExitCode.STORAGE) from None
 
 
 def make_terminal(as_json: bool, quiet: bool = False, form: str = "text") -> Terminal:
@@ -70,6 +85,22 @@ def read_overrides(settings: list[str] | None) -> dict[str, str]:
                 f"--set takes KEY=VALUE, not '{key}'", "for example: --set hyperparameters.n_epochs=2"
             )
     return {key: value for key, _, value in pairs}
+
+
+def consent(yes: bool, question: str) -> Callable[[str], bool]:
+    """Make a question that a person at the terminal may answer; `--yes` answers it, any script says no.
+
+    Args:
+        question: with `{}` for what it is about.
+    """
+
+    def agree(subject: str) -> bool:
+        if yes:
+            return True
+        is_person = sys.stdin.isatty() and sys.stderr.isatty()
+        return is_person and typer.confirm(question.format(subject), err=True)
+
+    return agree
 
 
 def spending_consent(yes: bool) -> Callable[[CostEstimate], bool]:

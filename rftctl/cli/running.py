@@ -5,11 +5,13 @@ In: parsed options. Out: a report on the terminal and its exit code.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from rftctl.cli.app import app, perform
+from rftctl.cli.app import app, perform, runs_app
 from rftctl.cli.options import (
     AgainOption,
     JsonOption,
@@ -25,33 +27,75 @@ from rftctl.cli.options import (
     read_overrides,
     spending_consent,
 )
+from rftctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rftctl.commands.updates import Command
+    from rftctl.cost import CostEstimate
+    from rftctl.home import Home
+    from rftctl.ledger import Ledger
+
+AllowOption = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="CODE", help="Let a refusal pass that rests on a date, this time."),
+]
 
 
 @app.command()
 def launch(
-    spec: SpecArgument,
+    spec: Annotated[
+        Path, typer.Argument(metavar="SPEC|PLAN", help="The run spec, or a plan that --plan --json made.")
+    ],
     target: TargetOption = None,
     settings: SetOption = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Show what would be sent and what it may cost; only reads.")
+    ] = False,
     again: AgainOption = False,
     yes: YesOption = False,
+    allow: AllowOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Start the job, once; a launched spec is found again."""
-    from rftctl.commands.launch import launch_spec
-
-    terminal, overrides = make_terminal(as_json, quiet), read_overrides(settings)
+    terminal, consent = make_terminal(as_json, quiet), spending_consent(yes)
+    choice = _LaunchChoice(spec, target, read_overrides(settings), again, tuple(allow or ()))
     with opened() as (home, ledger):
-        command = launch_spec(
-            spec,
-            home,
-            ledger,
-            target=target,
-            overrides=overrides,
-            again=again,
-            may_spend=spending_consent(yes),
-        )
-        perform(command, terminal)
+        perform(choice.command(home, ledger, plan, consent), terminal)
+
+
+@dataclass(frozen=True, slots=True)
+class _LaunchChoice:
+    """What the options of `launch` say, and the command that they mean."""
+
+    path: Path
+    target: str | None
+    overrides: dict[str, str]
+    again: bool
+    allow: tuple[str, ...]
+
+    def command(
+        self, home: Home, ledger: Ledger, plan_only: bool, consent: Callable[[CostEstimate], bool]
+    ) -> Command[Any]:
+        from rftctl.commands.launch import launch_spec
+        from rftctl.commands.plan import is_plan, launch_plan, plan_spec
+
+        options: dict[str, Any] = {
+            "target": self.target,
+            "overrides": self.overrides,
+            "again": self.again,
+            "allow": self.allow,
+        }
+        if is_plan(self.path):
+            if plan_only or any(options.values()):
+                hint = "only --yes goes with a plan; make another plan for anything else"
+                raise UsageError(f"plan '{self.path}' says already what is launched", hint)
+            return launch_plan(self.path, home, ledger, may_spend=consent)
+        if plan_only:
+            return plan_spec(self.path, home, ledger, **options)
+        return launch_spec(self.path, home, ledger, may_spend=consent, **options)
 
 
 @app.command()
@@ -81,17 +125,30 @@ def evaluate(
         str | None,
         typer.Option("--checkpoint", help="A step or a checkpoint's name. Default: the final model."),
     ] = None,
+    deployment: Annotated[
+        str | None, typer.Option("--deployment", help="Azure: the tuned model's deployment.")
+    ] = None,
+    base_deployment: Annotated[
+        str | None, typer.Option("--base-deployment", help="Azure: the base model's deployment.")
+    ] = None,
     again: AgainOption = False,
     unsafe: UnsafeOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Compare the tuned model with its base, held out."""
-    from rftctl.commands.evaluate import evaluate_ledger_run
+    from rftctl.commands.evaluate import Deployment, evaluate_ledger_run
 
+    named = Deployment(deployment, base_deployment) if deployment or base_deployment else None
     with opened() as (home, ledger):
         command = evaluate_ledger_run(
-            ledger.run(run), home, ledger, checkpoint=checkpoint, again=again, allow_unsafe=unsafe
+            ledger.run(run),
+            home,
+            ledger,
+            checkpoint=checkpoint,
+            again=again,
+            allow_unsafe=unsafe,
+            deployment=named,
         )
         perform(command, make_terminal(as_json, quiet))
 
@@ -103,6 +160,7 @@ def run_spec(
     settings: SetOption = None,
     again: AgainOption = False,
     yes: YesOption = False,
+    allow: AllowOption = None,
     unsafe: UnsafeOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -110,7 +168,8 @@ def run_spec(
     """All of it, stopping at the first gate that fails."""
     from rftctl.commands.run import RunOptions, run_pipeline
 
-    options = RunOptions(target, read_overrides(settings), again, unsafe, may_spend=spending_consent(yes))
+    consent, overrides = spending_consent(yes), read_overrides(settings)
+    options = RunOptions(target, overrides, again, unsafe, may_spend=consent, allow=tuple(allow or ()))
     with opened() as (home, ledger):
         perform(run_pipeline(spec, home, ledger, options), make_terminal(as_json, quiet))
 
@@ -138,3 +197,39 @@ def _control(action: Literal["pause", "resume", "cancel"], run: str | None, as_j
 
     with opened() as (home, ledger):
         perform(control_run(action, ledger.run(run), home, ledger), make_terminal(as_json))
+
+
+@runs_app.command("adopt")
+def runs_adopt(
+    job: Annotated[str, typer.Argument(metavar="JOB_ID", help="The job, by its provider's id.")],
+    provider: Annotated[str | None, typer.Option("--provider", help="Where it runs.")] = None,
+    spec: Annotated[
+        Path | None, typer.Option("--spec", help="The spec it was made from: rules, grader, held-out rows.")
+    ] = None,
+    target: TargetOption = None,
+    run: Annotated[
+        str | None, typer.Option("--run", help="A run of unknown outcome whose job this is.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take over a job that was started elsewhere."""
+    from rftctl.commands.adopt import adopt_job
+
+    with opened() as (home, ledger):
+        command = adopt_job(job, home, ledger, provider=provider, spec_path=spec, target=target, run_id=run)
+        perform(command, make_terminal(as_json))
+
+
+@app.command("import")
+def import_(
+    job: Annotated[str, typer.Argument(metavar="JOB_ID", help="The job, by its provider's id.")],
+    out: Annotated[Path, typer.Option("--out", help="The folder to make.")],
+    provider: Annotated[str | None, typer.Option("--provider", help="Where it ran.")] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Carry a job home: spec, data, graders, events, results."""
+    from rftctl.commands.import_job import import_job
+
+    with opened() as (home, ledger):
+        perform(import_job(job, out, home, ledger, provider=provider), make_terminal(as_json, quiet))

@@ -1,6 +1,6 @@
 """What works on this machine, and what to install for the rest.
 
-In: the user's `Home`, the environment. Out: `DoctorReport`. Nothing is sent anywhere.
+In: the user's `Home`, the environment. Out: `DoctorReport`. Nothing is sent anywhere but with `verify`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import tempfile
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from rftctl import __version__
+from rftctl.commands.checks import Check, State
 from rftctl.commands.updates import Progress
 from rftctl.errors import RftctlError
 from rftctl.profiles import load_profiles
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from rftctl.commands.updates import Command
     from rftctl.home import Home
 
-State = Literal["ok", "warning", "missing", "broken"]
 ENGINE_PACKAGES = ("torch", "transformers", "safetensors", "gguf", "starlette", "uvicorn", "psutil")
 KEYS = {
     "openai": ("OPENAI_API_KEY",),
@@ -33,16 +33,6 @@ KEYS = {
     "bedrock": ("AWS_BEARER_TOKEN_BEDROCK",),
 }
 ALTERNATIVES = {"AZURE_OPENAI_API_KEY": ("AZURE_OPENAI_AD_TOKEN",)}
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at; `broken` is what rftctl cannot work without."""
-
-    name: str
-    state: State
-    detail: str
-    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +51,36 @@ class DoctorReport:
         return {"schema": "rftctl.doctor/1", "checks": [asdict(check) for check in self.checks]}
 
 
-def diagnose(home: Home, environ: Mapping[str, str]) -> Command[DoctorReport]:
-    """Look at everything rftctl may use here."""
-    sections: tuple[Callable[[], Iterator[Check]], ...] = (
+def diagnose(home: Home, environ: Mapping[str, str], *, verify: bool = False) -> Command[DoctorReport]:
+    """Look at everything rftctl may use here.
+
+    Args:
+        verify: also try whether it acts: the ledger, a lock, a grader, a training step, each provider's list.
+    """
+    sections: list[Callable[[], Iterator[Check]]] = [
         lambda: _base(home),
         lambda: _engine(home),
         _sandbox,
         lambda: _providers(home, environ),
-    )
+    ]
+    if verify:
+        sections += _trials(home, environ)
     checks: list[Check] = []
     for done, section in enumerate(sections):
         yield Progress("looking", done, len(sections))
         checks += section()
     return DoctorReport(tuple(checks))
+
+
+def _trials(home: Home, environ: Mapping[str, str]) -> list[Callable[[], Iterator[Check]]]:
+    from rftctl.commands import verify
+
+    return [
+        lambda: verify.verify_storage(home),
+        lambda: verify.verify_sandbox(home),
+        lambda: verify.verify_engine(home),
+        lambda: verify.verify_providers(home, environ),
+    ]
 
 
 def _base(home: Home) -> Iterator[Check]:

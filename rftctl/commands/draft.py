@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from rftctl.commands.opening import open_sandbox
 from rftctl.commands.report_card import N_ROWS, ReportCard, report_card, schema_properties
 from rftctl.dataset import read_examples
 from rftctl.errors import NotOfferedError
@@ -55,10 +56,16 @@ def draft(
     *,
     response_format: dict[str, Any] | None = None,
     fields: Sequence[str] = (),
+    sandbox_request: str = "auto",
+    fidelity: bool = False,
     allow_unsafe: bool = False,
     n_rows: int = N_ROWS,
 ) -> Command[DraftReport]:
     """Draft a grader for a file of rows and grade it.
+
+    Args:
+        fields: the rows' fields that hold the right answer; found when not given.
+        sandbox_request, fidelity, allow_unsafe: see `open_grader`.
 
     Raises:
         InvalidInputError: a row is wrong, or it is not clear which field holds the right answer.
@@ -72,9 +79,7 @@ def draft(
     with ExitStack() as opened:
         sandbox = None
         if proposal.config["type"] == "python":
-            from rftctl.sandbox import choose_sandbox
-
-            sandbox = opened.enter_context(choose_sandbox(allow_unsafe=allow_unsafe))
+            sandbox = opened.enter_context(open_sandbox(sandbox_request, fidelity, allow_unsafe))
         grader = build_grader(proposal.config, sandbox=sandbox)
         opened.callback(grader.close)
         card = yield from report_card(examples, grader, response_format=response_format, right=right)

@@ -13,17 +13,18 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from rftctl.commands.launch import hash_file
 from rftctl.commands.opening import load_run_spec, open_grader, tuned_model
+from rftctl.commands.preparing import hash_file
 from rftctl.commands.updates import Note, Progress
 from rftctl.dataset import read_examples
-from rftctl.errors import UngradableError, UsageError
+from rftctl.errors import NotOfferedError, UngradableError, UsageError
 from rftctl.providers import connect
 from rftctl.providers.request import chat_request
 from rftctl.stats import Difference, Interval, mean_interval, paired_difference
+from rftctl.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rftctl.commands.updates import Command
     from rftctl.dataset import Example, Sample
@@ -34,6 +35,14 @@ if TYPE_CHECKING:
     from rftctl.spec import SpecFile
 
 CONCURRENCY = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The names under which the tuned model and its base are asked, at providers that serve deployments."""
+
+    tuned: str | None
+    base: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +148,14 @@ def evaluate(
     grader: Grader,
     models: Sequence[str],
     folders: dict[str, str] | None = None,
+    deployments: Mapping[str, str] | None = None,
 ) -> Command[EvaluationReport]:
     """Ask every model, grade the answers, compare each with the first.
 
     Args:
         models: the base model first, then what is compared with it.
         folders: model name -> where its checkpoint lies, for the report.
+        deployments: model name -> the name under which it is asked, where that is another one.
 
     Raises:
         UsageError: the spec names no test file.
@@ -153,7 +164,8 @@ def evaluate(
     examples = held_out_examples(spec_file)
     judged = {}
     for model in models:
-        judged[model] = yield from _judge(spec_file, provider, grader, model, examples)
+        asked_as = (deployments or {}).get(model, model)
+        judged[model] = yield from _judge(spec_file, provider, grader, asked_as, examples)
     reports = tuple(_model_report(m, judged[m], len(examples), (folders or {}).get(m)) for m in models)
     if all(report.mean_reward is None for report in reports):
         raise _nothing_graded(judged[models[0]])
@@ -174,8 +186,13 @@ def evaluate_run(
     *,
     checkpoint: str | None = None,
     again: bool = False,
+    deployment: Deployment | None = None,
 ) -> Command[EvaluationReport]:
-    """Evaluate a run's model against its base, or hand back the same evaluation made before."""
+    """Evaluate a run's model against its base, or hand back the same evaluation made before.
+
+    Raises:
+        NotOfferedError: the provider answers only for deployed models, and nobody names the deployments.
+    """
     run = ledger.run(run_id)
     model, folder = tuned_model(run, provider, checkpoint)
     test_file = spec_file.file("test_file")
@@ -184,8 +201,9 @@ def evaluate_run(
     if known and not again:
         yield Note(f"{model} was evaluated on these rows before; --again repeats it")
         return EvaluationReport.from_json(known[-1]["report"])
-    folders = {model: folder} if folder else {}
-    report = yield from evaluate(spec_file, provider, grader, [spec_file.spec.model, model], folders)
+    folders, base = ({model: folder} if folder else {}), spec_file.spec.model
+    names = _deployed(run, provider, base, model, deployment)
+    report = yield from evaluate(spec_file, provider, grader, [base, model], folders, names)
     ledger.note(run_id, "evaluation", {"key": key, "report": report.to_json()})
     return report
 
@@ -198,6 +216,7 @@ def evaluate_ledger_run(
     checkpoint: str | None = None,
     again: bool = False,
     allow_unsafe: bool = False,
+    deployment: Deployment | None = None,
 ) -> Command[EvaluationReport]:
     """Open what a run's evaluation needs and evaluate it."""
     spec_file = load_run_spec(run)
@@ -207,9 +226,31 @@ def evaluate_ledger_run(
     ):
         return (
             yield from evaluate_run(
-                spec_file, run.run_id, ledger, provider, grader, checkpoint=checkpoint, again=again
+                spec_file,
+                run.run_id,
+                ledger,
+                provider,
+                grader,
+                checkpoint=checkpoint,
+                again=again,
+                deployment=deployment,
             )
         )
+
+
+def _deployed(
+    run: Run, provider: Provider, base: str, model: str, deployment: Deployment | None
+) -> dict[str, str]:
+    if deployment is None and not provider.profile.needs_deployment:
+        return {}
+    if deployment is None or deployment.base is None or deployment.tuned is None:
+        raise NotOfferedError(
+            f"{provider.name} answers for a model only where it is deployed, '{one_line(model)}' too",
+            "deploy it and its base (az cognitiveservices account deployment create --model-format OpenAI "
+            f"--model-name {one_line(model)} ...), then rftctl evaluate {run.run_id} "
+            "--deployment NAME --base-deployment NAME",
+        )
+    return {base: deployment.base, model: deployment.tuned}
 
 
 def held_out_examples(spec_file: SpecFile) -> list[Example]:

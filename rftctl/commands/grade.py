@@ -44,6 +44,7 @@ class CaseResult:
         platform_reward: what the platform would use, 0.0 for a grader that failed.
         passed: whether the grade is as expected; None when nothing was.
         output: the beginning of the output, on one line.
+        sandbox: the level that contained the grader's code, such as "S3"; None where it runs none.
     """
 
     line: int
@@ -56,6 +57,7 @@ class CaseResult:
     sub_rewards: dict[str, float | None]
     execution_time_s: float
     output: str
+    sandbox: str | None = None
 
     @property
     def is_good(self) -> bool:
@@ -64,8 +66,13 @@ class CaseResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return this result's part of the document."""
-        expected = {key: value for key, value in asdict(self.expected).items() if value is not None}
-        return asdict(self) | {"expected": expected or None}
+        # Not asdict: its deep copies cost more than grading does.
+        expected = {key: value for key, value in _fields(self.expected).items() if value is not None}
+        return _fields(self) | {"expected": expected or None}
+
+
+def _fields(result: CaseResult | Expectation) -> dict[str, Any]:
+    return {name: getattr(result, name) for name in type(result).__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ class GradeSummary:
         n_missed: those that are not as expected.
         mean_reward: over everything that earned a reward; None when nothing did. So are the others.
         histogram: counts of equal-width bins from min_reward to max_reward.
+        sandbox: how the grader's code was contained and what a call was given, in words.
     """
 
     n: int
@@ -140,20 +148,28 @@ class GradeReport:
 
 
 def grade_spec(
-    spec_file: SpecFile, home: Home, *, outputs: Path | None = None, allow_unsafe: bool = False
+    spec_file: SpecFile,
+    home: Home,
+    *,
+    outputs: Path | None = None,
+    sandbox_request: str = "auto",
+    fidelity: bool = False,
+    allow_unsafe: bool = False,
 ) -> Command[GradeReport]:
     """Build a spec's grader and grade its cases, or other outputs.
 
     Args:
         home: where the user's judges are defined.
         outputs: JSON Lines of cases to grade instead of the spec's.
+        sandbox_request, fidelity, allow_unsafe: see `open_grader`.
 
     Raises:
         UsageError: there is nothing to grade.
         InvalidInputError: the grader or a case is wrong.
         NotOfferedError: no sandbox or no judge.
     """
-    with open_grader(spec_file, home, allow_unsafe=allow_unsafe) as (grader, sandbox):
+    containment: dict[str, Any] = {"sandbox_request": sandbox_request, "fidelity": fidelity}
+    with open_grader(spec_file, home, allow_unsafe=allow_unsafe, **containment) as (grader, sandbox):
         return (yield from grade_cases(spec_file, grader, sandbox, outputs=outputs))
 
 
@@ -182,24 +198,25 @@ def grade_cases(
     if parse_json is None:
         parse_json = spec_file.spec.response_format is not None
     cases = read_cases(path, rows=spec_file.file("training_file"), parse_json=parse_json)
-    return (yield from grade(cases, grader, sandbox=sandbox.description if sandbox else None))
+    return (yield from grade(cases, grader, sandbox=sandbox))
 
 
-def grade(cases: Iterable[Case], grader: Grader, *, sandbox: str | None = None) -> Command[GradeReport]:
+def grade(cases: Iterable[Case], grader: Grader, *, sandbox: Sandbox | None = None) -> Command[GradeReport]:
     """Grade cases as they come, in batches; memory stays bounded.
 
     Args:
-        sandbox: how python graders are contained, for the report.
+        sandbox: what contains the grader's code, for the report.
     """
     if sandbox:
-        yield Note(f"python graders run in sandbox {sandbox}")
-    tally = _Tally()
+        yield Note(f"python graders run in sandbox {sandbox.description}")
+    tally = _Tally(sandbox.level.value if sandbox else None)
     for batch in _batches(cases):
         grades = grader.grade_batch([(case.sample, case.item) for case in batch])
         for case, given in zip(batch, grades, strict=True):
             tally.add(case, given)
         yield Progress("grading", tally.n)
-    return GradeReport(tally.results(), tally.summary(sandbox), grader.name, tally.n_left_out)
+    summary = tally.summary(sandbox.description if sandbox else None)
+    return GradeReport(tally.results(), summary, grader.name, tally.n_left_out)
 
 
 def _batches(cases: Iterable[Case]) -> Iterator[list[Case]]:
@@ -215,7 +232,8 @@ def _batches(cases: Iterable[Case]) -> Iterator[list[Case]]:
 class _Tally:
     """Counts grades and keeps results, those that need attention before the others."""
 
-    def __init__(self) -> None:
+    def __init__(self, level: str | None) -> None:
+        self._level = level
         self.n = self.n_left_out = 0
         self._n_failed = self._n_unreadable = self._n_missed = 0
         self._bad: list[CaseResult] = []
@@ -226,7 +244,7 @@ class _Tally:
         self._usage: dict[str, TokenUsage] = {}
 
     def add(self, case: Case, grade: Grade) -> None:
-        result = _as_result(case, grade)
+        result = _as_result(case, grade, self._level)
         self.n += 1
         self._n_failed += grade.failed
         self._n_unreadable += grade.failed and grade.earned is not None
@@ -271,7 +289,7 @@ class _Tally:
         )
 
 
-def _as_result(case: Case, grade: Grade) -> CaseResult:
+def _as_result(case: Case, grade: Grade, level: str | None) -> CaseResult:
     return CaseResult(
         line=case.line,
         reward=grade.reward,
@@ -283,6 +301,7 @@ def _as_result(case: Case, grade: Grade) -> CaseResult:
         sub_rewards=grade.sub_rewards,
         execution_time_s=grade.execution_time_s,
         output=one_line(case.sample.output_text, limit=200),
+        sandbox=level,
     )
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rftctl.commands.draft import draft, lambda_source
 from rftctl.commands.grade import grade, grade_spec
-from rftctl.commands.opening import open_grader
+from rftctl.commands.opening import judge_settings, open_grader
 from rftctl.commands.parity import compare_graders
 from rftctl.commands.report_card import card_of_spec
 from rftctl.commands.updates import Note
@@ -39,12 +40,15 @@ EXPORTED_NAME = "lambda_function.py"
 
 @dataclass(frozen=True, slots=True)
 class GradeOptions:
-    """What the user asks of `grade`; at most one of the last four.
+    """What the user asks of `grade`; at most one of report_card, draft, parity and export_lambda.
 
     Attributes:
         outputs: outputs to grade instead of the spec's cases.
         fail_under: the answer is no when the mean reward is below this.
         export_lambda: folder for the Lambda function.
+        sandbox: `auto`, a level, or `docker`.
+        fidelity: a call gets the platform's limits.
+        answer_fields: the row's fields that hold the right answer, for a draft.
     """
 
     outputs: Path | None = None
@@ -54,6 +58,18 @@ class GradeOptions:
     draft: bool = False
     parity: bool = False
     export_lambda: Path | None = None
+    sandbox: str = "auto"
+    fidelity: bool = False
+    answer_fields: tuple[str, ...] = ()
+
+    @property
+    def containment(self) -> dict[str, Any]:
+        """How the grader's code is to be contained, as arguments of `open_grader`."""
+        return {
+            "sandbox_request": self.sandbox,
+            "fidelity": self.fidelity,
+            "allow_unsafe": self.allow_unsafe,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +100,14 @@ def grading_command(spec_file: SpecFile, home: Home, options: GradeOptions) -> C
     if len(asked) > 1:
         names = " and ".join("--" + name.replace("_", "-") for name in asked)
         raise UsageError(f"{names} are two questions", "ask one at a time")
+    if options.answer_fields and not options.draft:
+        raise UsageError("--answer-field says what a draft compares", "add --draft")
     if options.report_card:
-        return card_of_spec(spec_file, home, allow_unsafe=options.allow_unsafe)
+        return card_of_spec(spec_file, home, **options.containment)
     if options.draft:
         rows = _need(spec_file, "training_file", "rows to draft a grader from")
-        return draft(rows, response_format=spec_file.spec.response_format, allow_unsafe=options.allow_unsafe)
+        form, fields = spec_file.spec.response_format, options.answer_fields
+        return draft(rows, response_format=form, fields=fields, **options.containment)
     if options.parity:
         return _parity(spec_file, home, options)
     if options.export_lambda is not None:
@@ -97,20 +116,20 @@ def grading_command(spec_file: SpecFile, home: Home, options: GradeOptions) -> C
 
 
 def _grade(spec_file: SpecFile, home: Home, options: GradeOptions) -> Command[GradeReport]:
-    report = yield from grade_spec(
-        spec_file, home, outputs=options.outputs, allow_unsafe=options.allow_unsafe
-    )
+    report = yield from grade_spec(spec_file, home, outputs=options.outputs, **options.containment)
     return replace(report, fail_under=options.fail_under)
 
 
 def _parity(spec_file: SpecFile, home: Home, options: GradeOptions) -> Command[ParityReport]:
     with (
-        open_grader(spec_file, home, allow_unsafe=options.allow_unsafe) as (grader, _),
+        open_grader(spec_file, home, **options.containment) as (grader, _),
         closing(connect(spec_file.spec.provider, home)) as provider,
     ):
         # `graders/run` parses whatever is JSON, so the local side does the same.
         cases = _cases(spec_file, options, parse_json=True)
-        return (yield from compare_graders(cases, grader, spec_file.grader, provider.run_grader))
+        judge = judge_settings(spec_file, home)
+        run_hosted = partial(provider.run_grader, judge=judge)
+        return (yield from compare_graders(cases, grader, spec_file.grader, run_hosted))
 
 
 def _export(spec_file: SpecFile, home: Home, options: GradeOptions, folder: Path) -> Command[ExportReport]:
@@ -123,7 +142,7 @@ def _export(spec_file: SpecFile, home: Home, options: GradeOptions, folder: Path
         raise StorageError(f"'{path}' cannot be written: {error.strerror}", "name another folder") from error
     yield Note("proving that it rewards the cases as the python grader does")
     cases = list(_cases(spec_file, options, parse_json=True))
-    with open_grader(spec_file, home, allow_unsafe=options.allow_unsafe) as (grader, sandbox):
+    with open_grader(spec_file, home, **options.containment) as (grader, sandbox):
         config = {"type": "lambda", "lambda": {"function": _PLACEHOLDER_ARN}, "handler": source}
         exported = build_grader(config, sandbox=sandbox)
         try:

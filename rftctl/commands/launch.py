@@ -1,13 +1,17 @@
 """Launch a run: intent first, then the act, each step on disk before the next.
 
-In: a valid `SpecFile`, a provider, the ledger. Out: `LaunchReport`. The same spec and data launched twice are
-one run. After a crash or a lost reply the job is looked up by the launch id in its metadata before
-anything is sent again.
+In: a prepared spec, a provider, the ledger. Out: `LaunchReport`. The same spec and data launched twice are
+one run, from whatever machine: the ledger is asked first, then the provider, whose jobs carry the hashes of
+spec and data. After a crash or a lost reply the job is looked up by the launch id in its metadata before
+anything is sent again. Without idempotency on the provider's side this rests on one bound, the settle window:
+a job that its list hides for longer is never sent a second time by itself, and the user decides.
+
+States: planned, uploading, sending (committed before the request leaves), unknown, refused, abandoned, then
+the job's own status.
 """
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import time
 import uuid
@@ -16,81 +20,70 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rftctl import __version__
-from rftctl.commands.opening import judge_settings
+from rftctl.commands.budget import RESERVED, check_budget, spending_of
+from rftctl.commands.early import ask_early
+from rftctl.commands.preparing import prepare_spec
+from rftctl.commands.settings import chosen_settings
+from rftctl.commands.settling import (
+    LaunchReport,
+    earlier_runs,
+    find_elsewhere,
+    give_up,
+    look_in_doubt,
+    record,
+    settle,
+)
 from rftctl.commands.updates import Note, Progress
-from rftctl.commands.validate import validate
-from rftctl.cost import estimate_cost
-from rftctl.errors import BudgetError, InvalidInputError, OutcomeUnknownError, ProviderError
+from rftctl.errors import OutcomeUnknownError, ProviderError
 from rftctl.ledger import Run
-from rftctl.providers import connect, profile_of
-from rftctl.providers.request import job_request
-from rftctl.spec import load_spec
+from rftctl.providers import connect
+from rftctl.providers.request import DATA_KEY, LAUNCH_KEY, RUN_KEY, SPEC_KEY, job_request
 from rftctl.text import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from rftctl.commands.preparing import Prepared
     from rftctl.commands.updates import Command
     from rftctl.cost import CostEstimate
     from rftctl.home import Home
     from rftctl.ledger import Ledger
     from rftctl.providers.base import Provider
-    from rftctl.spec import SpecFile
-    from rftctl.wire import Job
 
-LAUNCH_KEY = "rftctl_launch"
-SPEC_KEY = "rftctl_spec"
-# "uploading" is entered only while nothing is outstanding.
-_NOT_SENT = ("planned", "uploading", "refused")
-SETTLE_S = 600.0
-"""How long a job may take to show up in a list after its create was sent; no service publishes a bound."""
+
+__all__ = ["LaunchReport", "Ticket", "known_file", "launch", "launch_spec", "request_of", "run_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class LaunchReport:
-    """The run and its job; `is_new` is False when this spec had been launched before."""
+class Ticket:
+    """Under which ids a launch goes out; a plan fixes them, so that the plan can be launched only once."""
 
-    run: Run
-    job: Job
-    is_new: bool
+    run_id: str
+    launch_id: str
 
-    @property
-    def exit_code(self) -> int:
-        """0, or 1 when the run found had failed or was cancelled."""
-        return 1 if self.job.status in ("failed", "cancelled") else 0
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the `rftctl.launch/1` document."""
-        return {
-            "schema": "rftctl.launch/1",
-            "run_id": self.run.run_id,
-            "job_id": self.job.id,
-            "provider": self.run.provider,
-            "status": self.job.status,
-            "is_new": self.is_new,
-        }
+    @classmethod
+    def new(cls, name: str) -> Ticket:
+        """Draw new ids."""
+        launch_id = uuid.uuid4().hex
+        return cls(f"{name}-{launch_id[:6]}", launch_id)
 
 
 def launch(
-    spec_file: SpecFile,
+    prepared: Prepared,
     ledger: Ledger,
     provider: Provider,
     *,
-    estimate: CostEstimate,
-    judge: Mapping[str, Any] | None = None,
-    overrides: Mapping[str, str] | None = None,
     again: bool = False,
     may_spend: Callable[[CostEstimate], bool] = lambda _: False,
+    ticket: Ticket | None = None,
 ) -> Command[LaunchReport]:
-    """Launch a spec once.
+    """Launch a prepared spec once.
 
     Args:
-        estimate: what it is expected to cost; its upper end must fit `budget.max_usd`.
-        judge: the user's own judge, for model graders on the embedded engine.
-        overrides: the `--set` values in force, kept so that the spec can be loaded again.
         again: make a new run although this spec has one.
         may_spend: asked on a billed provider when the spec sets no budget.
+        ticket: the ids to launch under; a launch that went out under them is found, never repeated.
 
     Raises:
         BudgetError: the estimate does not fit, or nobody agreed to spend.
@@ -98,27 +91,22 @@ def launch(
         OutcomeUnknownError: sent, no reply, and no such job found (yet).
         BusyError: another process is launching this spec now.
     """
+    spec_file = prepared.spec_file
     lock = f"launch-{provider.name}-{spec_file.sha256[:16]}.lock"
     with ledger.lock(lock, f"launching '{spec_file.spec.name}'"):
-        found = _earlier_runs(spec_file, ledger, provider)
-        if found and not again:
-            settled = yield from _settle(found[0], ledger, provider)
-            if settled is not None:
-                return settled
-        check_budget(spec_file, provider, estimate, may_spend)
-        run = found[0] if found and not again else _plan(spec_file, provider, overrides or {})
-        if run not in found:
-            ledger.add_run(run)
-        files = yield from _upload(run, spec_file, ledger, provider)
-        job = _send(run, spec_file, ledger, provider, files, judge)
-        yield Note(f"job {job.id} created at {provider.name}")
-        return LaunchReport(ledger.run(run.run_id), job, is_new=True)
-
-
-def _earlier_runs(spec_file: SpecFile, ledger: Ledger, provider: Provider) -> list[Run]:
-    data_sha256 = hash_files(spec_file)
-    runs = ledger.find_launched(spec_file.sha256, provider.name)
-    return [run for run in runs if run.data_sha256 == data_sha256]
+        run = _earlier_run(prepared, ledger, provider, ticket, again)
+        found = yield from _find(run, prepared, ledger, provider, again)
+        if found is not None:
+            return found
+        spending = spending_of(prepared, ledger, provider.name, but=run.run_id if run else None)
+        check_budget(prepared, provider.name, spending, may_spend)
+        yield from ask_early(prepared, provider)
+        run = run or _enter(prepared, ledger, provider, ticket)
+        ledger.note(run.run_id, RESERVED, {"high_usd": prepared.estimate.high_usd})
+        files = yield from _upload(run, prepared, ledger, provider)
+        report = _send(run, prepared, ledger, provider, files)
+        yield from _say(report, provider)
+        return report
 
 
 def launch_spec(
@@ -130,159 +118,118 @@ def launch_spec(
     overrides: Mapping[str, str] | None = None,
     again: bool = False,
     may_spend: Callable[[CostEstimate], bool] = lambda _: False,
+    allow: Sequence[str] = (),
 ) -> Command[LaunchReport]:
     """Validate a spec, estimate its cost and launch it.
+
+    Args:
+        allow: codes of dated refusals that may pass, this time.
 
     Raises:
         InvalidInputError: with every error that validation found.
     """
-    validation = yield from validate(spec_path, target=target, overrides=overrides or {})
-    if validation.exit_code:
-        errors = [finding for finding in validation.findings if finding.level == "error"]
-        raise InvalidInputError(f"spec '{spec_path}' is not valid", findings=errors)
-    spec_file = load_spec(spec_path, target=target, overrides=overrides or {})
-    profile = profile_of(spec_file.spec.provider, home)
-    estimate = estimate_cost(spec_file.spec, profile, validation.n_examples.get("training", 0))
-    with closing(connect(spec_file.spec.provider, home)) as provider:
-        return (
-            yield from launch(
-                spec_file,
-                ledger,
-                provider,
-                estimate=estimate,
-                judge=judge_settings(spec_file, home),
-                overrides=overrides,
-                again=again,
-                may_spend=may_spend,
-            )
-        )
+    prepared = yield from prepare_spec(spec_path, home, target=target, overrides=overrides, allow=allow)
+    with closing(connect(prepared.spec_file.spec.provider, home)) as provider:
+        return (yield from launch(prepared, ledger, provider, again=again, may_spend=may_spend))
 
 
-def check_budget(
-    spec_file: SpecFile,
-    provider: Provider,
-    estimate: CostEstimate,
-    may_spend: Callable[[CostEstimate], bool],
-) -> None:
-    """Refuse to spend more than the budget, or anything without consent.
-
-    Raises:
-        BudgetError: with what would be spent.
-    """
-    if not provider.profile.is_billed:
-        return
-    cap = spec_file.spec.budget.max_usd
-    if cap is None and not may_spend(estimate):
-        raise BudgetError(
-            f"{provider.name} bills training and nobody agreed to spend {estimate.describe()}",
-            "give --yes, or set budget.max_usd in the spec",
-        )
-    # Written so that a NaN refuses: `nan > cap` is False.
-    if cap is not None and not (estimate.high_usd is not None and estimate.high_usd <= cap):
-        raise BudgetError(
-            f"the estimate {estimate.describe()} does not fit budget.max_usd {cap:g}",
-            "raise the budget, or lower n_epochs, eval_samples or the rows",
-        )
-
-
-def hash_files(spec_file: SpecFile) -> str:
-    """Hash what the job learns from: training and validation rows, in that order."""
-    digest = hashlib.sha256()
-    for name in ("training_file", "validation_file"):
-        path = spec_file.file(name)
-        digest.update(hash_file(path).encode() if path else b"-")
-    return digest.hexdigest()
-
-
-def hash_file(path: Path) -> str:
-    """Return a file's SHA-256 in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _plan(spec_file: SpecFile, provider: Provider, overrides: Mapping[str, str]) -> Run:
-    spec, launch_id = spec_file.spec, uuid.uuid4().hex
-    grader = repr(spec_file.grader).encode()
+def run_of(prepared: Prepared, provider: str, ticket: Ticket) -> Run:
+    """Describe the run that a launch would make."""
+    spec_file = prepared.spec_file
     return Run(
-        run_id=f"{spec.name}-{launch_id[:6]}",
-        name=spec.name,
+        run_id=ticket.run_id,
+        name=spec_file.spec.name,
         spec_path=str(spec_file.path.resolve()),
         spec_sha256=spec_file.sha256,
-        data_sha256=hash_files(spec_file),
-        grader_sha256=hashlib.sha256(grader).hexdigest(),
-        provider=provider.name,
-        model=spec.model,
+        data_sha256=prepared.data_sha256,
+        grader_sha256=prepared.grader_sha256,
+        provider=provider,
+        model=spec_file.spec.model,
         target=spec_file.target,
-        overrides=dict(overrides),
-        launch_id=launch_id,
+        overrides=dict(prepared.overrides),
+        launch_id=ticket.launch_id,
         created_at=int(time.time()),
         rftctl_version=__version__,
         git_commit=_git_commit(spec_file.path.resolve().parent),
     )
 
 
-def _settle(run: Run, ledger: Ledger, provider: Provider) -> Command[LaunchReport | None]:
-    """Find the job of an earlier launch; None when nothing was ever sent, so that it may be sent now."""
-    if run.job_id is not None:
-        job = provider.job(run.job_id)
-        ledger.set_state(run.run_id, job.status)
-        yield Note(f"this spec is run {run.run_id} already; --again makes a new one")
-        return LaunchReport(ledger.run(run.run_id), job, is_new=False)
-    sent = ledger.newest(run.run_id, "sending")
-    if sent is None or run.state in _NOT_SENT:
-        yield Note(f"run {run.run_id} had not been sent yet; going on with it")
-        return None
-    yield Note(f"run {run.run_id} was sent and never confirmed; looking for its job at {provider.name}")
-    adopted = _adopt(run, ledger, provider)
-    if adopted is not None:
-        return LaunchReport(ledger.run(run.run_id), adopted, is_new=False)
-    if time.time() - float(sent["sent_at"]) < SETTLE_S:
-        ledger.set_state(run.run_id, "unknown")
-        raise OutcomeUnknownError(
-            f"run '{run.run_id}' was sent to {provider.name} and no such job shows up (yet)",
-            f"wait {SETTLE_S / 60:.0f} minutes and repeat the command; it looks before it sends",
-        )
-    raise OutcomeUnknownError(
-        f"run '{run.run_id}' was sent to {provider.name} and no such job ever showed up",
-        "check the provider's own list, then launch with --again",
+def request_of(prepared: Prepared, run: Run, files: Mapping[str, str]) -> dict[str, Any]:
+    """Build the create request of a run, with the ids of its files."""
+    return job_request(
+        prepared.spec_file,
+        prepared.profile,
+        training_file=files["training_file"],
+        validation_file=files.get("validation_file"),
+        metadata={
+            LAUNCH_KEY: run.launch_id,
+            RUN_KEY: run.run_id,
+            SPEC_KEY: run.spec_sha256,
+            DATA_KEY: run.data_sha256,
+        },
+        judge=prepared.judge,
     )
 
 
-def _upload(run: Run, spec_file: SpecFile, ledger: Ledger, provider: Provider) -> Command[dict[str, str]]:
+def known_file(name: str, prepared: Prepared, ledger: Ledger, provider: Provider) -> str | None:
+    """Name the file that the provider still holds with this content, if there is one."""
+    known = ledger.upload(provider.name, prepared.data[name].sha256)
+    return known if known and provider.has_file(known) else None
+
+
+def _earlier_run(
+    prepared: Prepared, ledger: Ledger, provider: Provider, ticket: Ticket | None, again: bool
+) -> Run | None:
+    runs = earlier_runs(prepared, ledger, provider.name)
+    if ticket is not None:
+        own = next((run for run in runs if run.launch_id == ticket.launch_id), None)
+        if own is not None:
+            return own
+    return None if again or not runs else runs[0]
+
+
+def _find(
+    run: Run | None, prepared: Prepared, ledger: Ledger, provider: Provider, again: bool
+) -> Command[LaunchReport | None]:
+    found = None if run is None else (yield from settle(run, ledger, provider))
+    if found is not None:
+        return found
+    if again:
+        yield from give_up(prepared, ledger, provider)
+        return None
+    return (yield from find_elsewhere(prepared, ledger, provider))
+
+
+def _enter(prepared: Prepared, ledger: Ledger, provider: Provider, ticket: Ticket | None) -> Run:
+    run = run_of(prepared, provider.name, ticket or Ticket.new(prepared.spec_file.spec.name))
+    ledger.add_run(run)
+    ledger.note(run.run_id, "settings", {"settings": chosen_settings(prepared)})
+    if prepared.allowed_codes:
+        passed = [str(finding) for finding in prepared.allowed]
+        ledger.note(run.run_id, "allowed", {"codes": list(prepared.allowed_codes), "findings": passed})
+    return run
+
+
+def _upload(run: Run, prepared: Prepared, ledger: Ledger, provider: Provider) -> Command[dict[str, str]]:
     ledger.set_state(run.run_id, "uploading")
     files: dict[str, str] = {}
-    for name in ("training_file", "validation_file"):
-        path = spec_file.file(name)
-        if path is None:
-            continue
-        sha256 = hash_file(path)
-        known = ledger.upload(provider.name, sha256)
-        if known and provider.has_file(known):
-            files[name] = known
-            continue
-        yield Progress("upload", len(files), 2, path.name)
-        files[name] = provider.upload(path)
-        ledger.put_upload(provider.name, sha256, files[name])
+    for name, data in prepared.data.items():
+        known = known_file(name, prepared, ledger, provider)
+        if known is None:
+            yield Progress("upload", len(files), len(prepared.data), data.path.name)
+            data.check_unchanged()
+            known = provider.upload(data.path)
+            data.check_unchanged()
+            ledger.put_upload(provider.name, data.sha256, known)
+        files[name] = known
     yield Progress("upload", len(files), len(files), plural(len(files), "file"))
     return files
 
 
 def _send(
-    run: Run,
-    spec_file: SpecFile,
-    ledger: Ledger,
-    provider: Provider,
-    files: dict[str, str],
-    judge: Mapping[str, Any] | None,
-) -> Job:
-    request = job_request(
-        spec_file,
-        provider.profile,
-        training_file=files["training_file"],
-        validation_file=files.get("validation_file"),
-        metadata={LAUNCH_KEY: run.launch_id, SPEC_KEY: run.spec_sha256},
-        judge=judge,
-    )
+    run: Run, prepared: Prepared, ledger: Ledger, provider: Provider, files: dict[str, str]
+) -> LaunchReport:
+    request = request_of(prepared, run, files)
     ledger.note(run.run_id, "request", {"body": request})
     # The intent is on disk before the act: from here on a crash leaves something to look for.
     ledger.note(run.run_id, "sending", {"sent_at": time.time()})
@@ -291,32 +238,29 @@ def _send(
         job = provider.create_job(request)
     except OutcomeUnknownError:
         ledger.set_state(run.run_id, "unknown")
-        try:
-            adopted = _adopt(run, ledger, provider)
-        except ProviderError:
-            # What swallowed the reply often swallows the question after it too.
-            adopted = None
-        if adopted is None:
+        found = look_in_doubt(run, ledger, provider)
+        if found is None:
             raise
-        return adopted
+        return found
     except ProviderError:
         ledger.set_state(run.run_id, "refused")
         raise
-    _record(run, ledger, job)
-    return job
+    record(run, ledger, job)
+    return LaunchReport(ledger.run(run.run_id), job, is_new=True)
 
 
-def _adopt(run: Run, ledger: Ledger, provider: Provider) -> Job | None:
-    jobs = provider.find_jobs({LAUNCH_KEY: run.launch_id})
-    if not jobs:
-        return None
-    _record(run, ledger, jobs[-1])
-    return jobs[-1]
-
-
-def _record(run: Run, ledger: Ledger, job: Job) -> None:
-    ledger.note(run.run_id, "job", {"job_id": job.id})
-    ledger.set_state(run.run_id, job.status)
+def _say(report: LaunchReport, provider: Provider) -> Command[None]:
+    job = report.job
+    yield Note(f"job {job.id} created at {provider.name}")
+    if job.metadata.get(LAUNCH_KEY) != report.run.launch_id:
+        yield Note(
+            f"{provider.name} keeps no metadata with a job, so only this machine knows of this launch",
+            "warning",
+        )
+    for other in report.duplicates:
+        yield Note(
+            f"this launch made job {other} too; adopt and cancel it: rftctl runs adopt {other}", "error"
+        )
 
 
 def _git_commit(folder: Path) -> str | None:

@@ -5,20 +5,22 @@ In: a `SpecFile`, the user's `Home`. Out: things to close again.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+import os
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rftctl.errors import InvalidInputError, UsageError
 from rftctl.graders import build_grader
+from rftctl.spec.reads import model_graders
 from rftctl.strict_jsonl import read_json_lines
 from rftctl.wire import mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rftctl.dataset import Sampler
     from rftctl.graders import Grader
     from rftctl.home import Home
-    from rftctl.judge import HttpJudge
     from rftctl.ledger import Run
     from rftctl.providers.base import Provider
     from rftctl.sandbox import Sandbox
@@ -31,12 +33,15 @@ def open_grader(
     home: Home,
     *,
     sandbox_request: str = "auto",
+    fidelity: bool = False,
     allow_unsafe: bool = False,
     keep_answers: bool = True,
 ) -> Iterator[tuple[Grader, Sandbox | None]]:
     """Build the spec's grader, with its judge; a sandbox is opened only when some of it runs code.
 
     Args:
+        sandbox_request: `auto`, a level, or `docker`.
+        fidelity: give a call what the platform gives it, instead of less.
         keep_answers: whether a judge's answers are kept and used again; not where repeats are the point.
 
     Raises:
@@ -45,30 +50,59 @@ def open_grader(
         ProviderError: the judge's key is not set.
     """
     with ExitStack() as stack:
-        judge = open_judge(spec_file, home, keep_answers=keep_answers)
-        if judge is not None:
-            stack.callback(judge.close)
-        sandbox = _open_sandbox(spec_file.grader, sandbox_request, allow_unsafe)
-        if sandbox is not None:
-            stack.enter_context(sandbox)
+        judge = stack.enter_context(open_judge(spec_file, home, keep_answers=keep_answers))
+        sandbox = None
+        if runs_code(spec_file.grader):
+            sandbox = stack.enter_context(open_sandbox(sandbox_request, fidelity, allow_unsafe))
         grader = build_grader(spec_file.grader, sampler=judge, sandbox=sandbox)
         stack.callback(grader.close)
         yield grader, sandbox
 
 
-def open_judge(spec_file: SpecFile, home: Home, *, keep_answers: bool = True) -> HttpJudge | None:
-    """Open the judge that a spec names, as the user's config.yaml defines it; None when it names none.
+@contextmanager
+def open_judge(spec_file: SpecFile, home: Home, *, keep_answers: bool = True) -> Iterator[Sampler | None]:
+    """Open the judge that a spec names, as config.yaml defines it, or else its provider as the judge.
+
+    Gives None for a grader that asks no model.
 
     Raises:
         InvalidInputError: config.yaml defines no such judge.
-        ProviderError: its key is not set.
+        NotOfferedError: the embedded service is to judge, and the grader's model is not on this machine.
+        ProviderError: the key is not set.
     """
-    settings = judge_settings(spec_file, home)
-    if settings is None:
-        return None
+    named = judge_settings(spec_file, home)
+    if named is None and not model_graders(spec_file.grader):
+        yield None
+        return
+    provider = spec_file.spec.provider
+    if named is None and provider == "local" and provider not in home.providers:
+        with _open_service_judge(spec_file.grader, home) as judge:
+            yield judge
+        return
     from rftctl.judge import HttpJudge, JudgeSettings
+    from rftctl.providers.judging import own_judge_settings
 
-    return HttpJudge(JudgeSettings(**settings), home.path / "judge-answers.sqlite" if keep_answers else None)
+    settings = JudgeSettings.of(named) if named else own_judge_settings(provider, home, os.environ)
+    cache = home.path / "judge-answers.sqlite" if keep_answers else None
+    with closing(HttpJudge(settings, cache)) as judge:
+        yield judge
+
+
+@contextmanager
+def _open_service_judge(grader: dict[str, Any], home: Home) -> Iterator[Sampler | None]:
+    from rftctl.providers.local import need_engine
+
+    need_engine()
+    from rftctl.server.chat import Chat, torch_backend
+    from rftctl.server.judge import own_judge
+    from rftctl.server.names import model_cache
+    from rftctl.server.store import Store
+
+    with (
+        closing(Store(home.service)) as store,
+        closing(Chat(lambda: torch_backend(model_cache(store)))) as chat,
+    ):
+        yield own_judge(store, chat, grader)
 
 
 def judge_settings(spec_file: SpecFile, home: Home) -> dict[str, Any] | None:
@@ -88,12 +122,15 @@ def judge_settings(spec_file: SpecFile, home: Home) -> dict[str, Any] | None:
     return home.judges[name]
 
 
-def _open_sandbox(grader: dict[str, Any], request: str, allow_unsafe: bool) -> Sandbox | None:
-    if not runs_code(grader):
-        return None
-    from rftctl.sandbox import choose_sandbox
+def open_sandbox(request: str, fidelity: bool, allow_unsafe: bool) -> Sandbox:
+    """Open the sandbox asked for, with the platform's limits or the shorter ones of every day.
 
-    return choose_sandbox(request, allow_unsafe=allow_unsafe)
+    Raises:
+        NotOfferedError: it does not work here, or needs consent.
+    """
+    from rftctl.sandbox import DEFAULT_LIMITS, FIDELITY, choose_sandbox
+
+    return choose_sandbox(request, limits=FIDELITY if fidelity else DEFAULT_LIMITS, allow_unsafe=allow_unsafe)
 
 
 def runs_code(grader: dict[str, Any]) -> bool:
@@ -142,12 +179,17 @@ def load_run_spec(run: Run) -> SpecFile:
     """Load the spec that a run was launched from.
 
     Raises:
-        InvalidInputError: it has changed since, so it no longer describes the run.
+        InvalidInputError: it is not known, or has changed since and no longer describes the run.
     """
     from pathlib import Path
 
     from rftctl.spec import load_spec
 
+    if not run.spec_path:
+        raise InvalidInputError(
+            f"run '{run.run_id}' was adopted without its spec",
+            f"rftctl runs purge {run.run_id}, then rftctl runs adopt {run.job_id} --spec SPEC",
+        )
     spec_file = load_spec(Path(run.spec_path), target=run.target, overrides=run.overrides)
     if spec_file.sha256 != run.spec_sha256:
         raise InvalidInputError(

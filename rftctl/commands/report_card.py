@@ -11,7 +11,7 @@ figures (see `graders.figures`) inform.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +116,7 @@ class ReportCard:
         spread, partial, repeat, parts, times: how rewards use their scale, what partly right outputs
             earn, how two gradings agree, which grader of a multi decides, how long a grading takes.
         notes: what of these is worth a sentence; no fault by itself.
+        sandbox: how the grader's code was contained and what a call was given; None where it runs none.
     """
 
     grader: str
@@ -133,6 +134,7 @@ class ReportCard:
     parts: SubGraders
     times: Times
     notes: tuple[str, ...]
+    sandbox: str | None = None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -151,9 +153,12 @@ class ReportCard:
 
 
 def card_of_spec(
-    spec_file: SpecFile, home: Home, *, allow_unsafe: bool = False, n_rows: int = N_ROWS
+    spec_file: SpecFile, home: Home, *, n_rows: int = N_ROWS, **containment: Any
 ) -> Command[ReportCard]:
     """Probe a spec's grader with outputs derived from its training rows.
+
+    Args:
+        containment: of `open_grader`: sandbox_request, fidelity, allow_unsafe.
 
     Raises:
         UsageError: the spec has no training file.
@@ -166,8 +171,11 @@ def card_of_spec(
     examples = list(islice(read_examples(path), n_rows))
     response_format = spec_file.spec.response_format
     # Kept answers would make every second grading equal the first.
-    with open_grader(spec_file, home, allow_unsafe=allow_unsafe, keep_answers=False) as (grader, _):
-        return (yield from report_card(examples, grader, response_format=response_format))
+    with open_grader(spec_file, home, keep_answers=False, **containment) as (grader, sandbox):
+        if sandbox:
+            yield Note(f"python graders run in sandbox {sandbox.description}")
+        card = yield from report_card(examples, grader, response_format=response_format)
+    return replace(card, sandbox=sandbox.description if sandbox else None)
 
 
 def report_card(
@@ -233,7 +241,7 @@ class _Card:
         partial = self._partial(rewards, pairs)
         parts = sub_graders(self.grades, [probe.line for probe in self.asked])
         spread, times = spread_of(rewards), times_of(self.grades)
-        notes = tuple(_notes(spread, partial, repeat, parts, times))
+        notes = (*_unpaid(families), *_notes(spread, partial, repeat, parts, times))
         figures = (spread, partial, repeat, parts, times, notes)
         head = (self.name, verdict, reason, len(pairs), share, low, high, repeat.flip_share)
         return ReportCard(*head, families, *figures)
@@ -284,7 +292,7 @@ def _verdict(
     n: int, wins: int, interval: tuple[float, float], repeat: Repeat, families: Sequence[FamilyResult]
 ) -> tuple[str, str]:
     low, high = interval
-    told = f"right beats wrong on {wins} of {n} rows (95 % interval {low:.2f} to {high:.2f})"
+    told = f"right beats wrong on {wins} of {n} rows (95% interval {low:.2f} to {high:.2f})"
     if high < MIN_DISCRIMINATION:
         return "dead", f"{told}; at least {MIN_DISCRIMINATION:.2f} is needed"
     gamed = [family.family for family in families if not family.is_good and family.is_weakness]
@@ -297,6 +305,12 @@ def _verdict(
     if not repeat.is_judge and repeat.flip_share > MAX_PAID_SHARE:
         return "unstable", f"{repeat.flip_share:.0%} of outputs got another reward the second time"
     return "sound", f"{told}, and no family of bad outputs is paid"
+
+
+def _unpaid(families: Sequence[FamilyResult]) -> Iterator[str]:
+    for family in families:
+        if family.is_good and family.is_weakness and family.family != RIGHT:
+            yield f"{family.family}: paid on {family.paid_share:.0%} only, though it deserves the full reward"
 
 
 def _notes(

@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING, Any
 from rftctl.commands.evaluate import evaluate_run
 from rftctl.commands.grade import grade_cases
 from rftctl.commands.launch import launch
-from rftctl.commands.opening import judge_settings, open_grader
+from rftctl.commands.opening import open_grader
+from rftctl.commands.preparing import check_allow, prepare
 from rftctl.commands.updates import Note, Stage, StageReport
 from rftctl.commands.validate import validate
 from rftctl.commands.watch import watch
-from rftctl.cost import estimate_cost
-from rftctl.providers import connect, profile_of
-from rftctl.spec import load_spec
+from rftctl.providers import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from rftctl.commands.evaluate import EvaluationReport
     from rftctl.commands.grade import GradeReport
     from rftctl.commands.launch import LaunchReport
+    from rftctl.commands.preparing import Prepared
     from rftctl.commands.updates import Command
     from rftctl.commands.validate import ValidationReport
     from rftctl.commands.watch import WatchReport
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from rftctl.home import Home
     from rftctl.ledger import Ledger
     from rftctl.providers.base import Provider
-    from rftctl.spec import SpecFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +80,20 @@ class RunOptions:
     allow_unsafe_graders: bool = False
     timeout_s: float | None = None
     may_spend: Callable[[CostEstimate], bool] = lambda _: False
+    allow: Sequence[str] = ()
 
 
 def run_pipeline(spec_path: Path, home: Home, ledger: Ledger, options: RunOptions) -> Command[RunReport]:
     """Perform the whole workflow; stop at the first gate that fails."""
+    check_allow(options.allow)
     yield Stage("validate")
-    validation = yield from validate(spec_path, target=options.target, overrides=options.overrides)
+    validation = yield from validate(spec_path, target=options.target, overrides=options.overrides, home=home)
     yield StageReport("validate", validation)
     report = RunReport(validation, exit_code=validation.exit_code)
-    if report.exit_code:
+    if report.exit_code and not options.allow:
         return report
-    spec_file = load_spec(spec_path, target=options.target, overrides=options.overrides)
+    prepared = prepare(validation, spec_path, home, options.overrides, options.allow)
+    spec_file, report = prepared.spec_file, replace(report, exit_code=0)
     with open_grader(spec_file, home, allow_unsafe=options.allow_unsafe_graders) as (grader, sandbox):
         yield Stage("grade")
         if spec_file.file("cases") is None:
@@ -103,37 +105,23 @@ def run_pipeline(spec_path: Path, home: Home, ledger: Ledger, options: RunOption
         if report.exit_code:
             return report
         yield Stage("cost")
-        profile = profile_of(spec_file.spec.provider, home)
-        estimate = estimate_cost(spec_file.spec, profile, validation.n_examples.get("training", 0))
-        yield StageReport("cost", estimate)
-        report = replace(report, estimate=estimate)
+        yield StageReport("cost", prepared.estimate)
+        report = replace(report, estimate=prepared.estimate)
         with closing(connect(spec_file.spec.provider, home)) as provider:
-            return (
-                yield from _train_and_evaluate(spec_file, home, ledger, provider, grader, options, report)
-            )
+            return (yield from _train_and_evaluate(prepared, ledger, provider, grader, options, report))
 
 
 def _train_and_evaluate(
-    spec_file: SpecFile,
-    home: Home,
+    prepared: Prepared,
     ledger: Ledger,
     provider: Provider,
     grader: Grader,
     options: RunOptions,
     report: RunReport,
 ) -> Command[RunReport]:
-    assert report.estimate is not None
+    spec_file = prepared.spec_file
     yield Stage("launch")
-    launched = yield from launch(
-        spec_file,
-        ledger,
-        provider,
-        estimate=report.estimate,
-        judge=judge_settings(spec_file, home),
-        overrides=options.overrides,
-        again=options.again,
-        may_spend=options.may_spend,
-    )
+    launched = yield from launch(prepared, ledger, provider, again=options.again, may_spend=options.may_spend)
     yield StageReport("launch", launched)
     report = replace(report, launched=launched)
     yield Stage("watch")

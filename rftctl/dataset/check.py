@@ -1,24 +1,32 @@
 """Check a whole dataset in one pass, and splits against each other.
 
 In: a JSON Lines file, what a provider takes, what the grader reads. Out: findings RFT2xx in a
-`FindingLog`, and a `SplitReport`. Memory grows by one number a row, never with the rows themselves.
+`FindingLog`, and a `SplitReport`. Memory grows by 12 bytes a row, never with the rows themselves.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rftctl.dataset.fields import FieldWatch
-from rftctl.dataset.rows import ANY_PROVIDER, Fault, RowRules, check_row, plain_prompt
+from rftctl.dataset.locate import locate
+from rftctl.dataset.near import NEAR_ROWS, NearIndex
+from rftctl.dataset.prompts import PromptIndex
+from rftctl.dataset.repeats import Split, report_near, report_overlap, report_repeats
+from rftctl.dataset.rows import ANY_PROVIDER, RowRules, check_row, plain_prompt
+from rftctl.dataset.secrets import find_secrets, mask, may_hold_secret
+from rftctl.dataset.shape import ShapeReader
+from rftctl.dataset.tokens import TokenReport, TokenRules, TokenWatch
 from rftctl.finding import Finding, Level, Place
-from rftctl.strict_jsonl import scan_json_lines
+from rftctl.strict_jsonl import numbered_lines, read_line
 from rftctl.text import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Mapping
     from pathlib import Path
 
+    from rftctl.dataset.fault import Fault
     from rftctl.dataset.log import FindingLog
     from rftctl.template import TemplatePath
 
@@ -32,8 +40,11 @@ class DataRules:
     Attributes:
         rows: shape of a row at the provider.
         reads: variables of the grader's templates; those of `item` must be in every row.
+        read_places: where in the spec those variables stand, by their text.
         fields: further row fields that the grader's code asks for.
         min_rows, max_rows, max_bytes: the provider's limits for this split, None where it has none.
+        tokens: what the model reads.
+        near_rows: how many rows are compared for near duplicates; 0 leaves that out.
         source: where the limits come from, for the findings.
     """
 
@@ -44,6 +55,9 @@ class DataRules:
     max_rows: int | None = None
     max_bytes: int | None = None
     source: str = ""
+    tokens: TokenRules = field(default_factory=TokenRules)
+    near_rows: int = NEAR_ROWS
+    read_places: Mapping[str, Place] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -53,14 +67,17 @@ class SplitReport:
     Attributes:
         n_rows: lines that hold a row, good or bad.
         n_bad_rows: rows with an error.
-        prompts: hash of a prompt -> line where it first stands.
+        prompts, near: what later splits are compared with.
+        tokens: how long the prompts are.
     """
 
     path: Path
     split: str
     n_rows: int = 0
     n_bad_rows: int = 0
-    prompts: dict[int, int] = field(default_factory=dict, repr=False)
+    prompts: PromptIndex = field(default_factory=PromptIndex, repr=False)
+    near: NearIndex = field(default_factory=lambda: NearIndex({}), repr=False)
+    tokens: TokenReport = field(default_factory=TokenReport)
 
 
 def check_dataset(
@@ -82,11 +99,14 @@ def check_dataset(
         InvalidInputError: the file cannot be read at all.
     """
     checker = _SplitChecker(path, split, log, rules, others)
-    for line_number, row in scan_json_lines(path):
-        if isinstance(row, dict):
-            checker.row(line_number, row)
+    read, quick, thorough = checker.shape.read, checker.quick, checker.thorough
+    for line_number, line in numbered_lines(path):
+        if not isinstance(line, bytes):
+            checker.refuse(line)
+        elif (row := read(line)) is not None:
+            quick(line_number, line, row)
         else:
-            checker.refused_line(line_number, row)
+            thorough(line_number, line)
         if line_number % PROGRESS_EVERY == 0:
             yield line_number
     checker.finish()
@@ -94,69 +114,141 @@ def check_dataset(
 
 
 class _SplitChecker:
-    """The state of one pass."""
+    """The state of one pass.
+
+    A row that has the shape of a row before it takes a quick way, which leaves out only what its shape
+    already answers. Any other row is looked at thoroughly.
+    """
 
     def __init__(
         self, path: Path, split: str, log: FindingLog, rules: DataRules, others: Mapping[str, SplitReport]
     ) -> None:
-        self.report = SplitReport(path, split)
-        self._log, self._rules = log, rules
-        self._others = {name: other.prompts for name, other in others.items()}
+        near = NearIndex({name: other.near for name, other in others.items()}, rules.near_rows)
+        self.report = SplitReport(path, split, near=near)
+        self._path, self._log, self._rules, self._others = path, log, rules, others
         self._fields = FieldWatch(rules.reads, rules.fields)
-        self._path = path
+        self.shape = ShapeReader(rules.rows, self._fields.required)
+        self._tokens = TokenWatch(rules.tokens)
+        self._add_key, self._add_line = self.report.prompts.add_key, self.report.prompts.add_line
+        self._near = near
+        self._is_curious = True
+        self._long_from = self._n_quick = 0
 
-    def refused_line(self, line_number: int, finding: Finding) -> None:
-        self._log.add(finding)
+    def refuse(self, finding: Finding) -> None:
+        """Take a line that holds no row."""
+        self._log.add(replace(finding, message=mask(finding.message)))
         if finding.level is Level.ERROR:
             self.report.n_rows += 1
             self.report.n_bad_rows += 1
 
-    def row(self, line_number: int, row: dict[str, Any]) -> None:
-        self.report.n_rows += 1
-        prompt = plain_prompt(row, self._rules.rows)
-        if prompt is None and self._is_refused(line_number, check_row(row, self._rules.rows)):
-            return
-        self._prompt(line_number, hash(prompt or repr(row["messages"])))
-        missing = self._fields.see(row)
-        if missing:
-            self._is_refused(line_number, missing)
+    def quick(self, line_number: int, line: bytes, row: Any) -> None:
+        """Take a line that has the shape of those before it, with its row as `ShapeReader` gives it."""
+        key = hash(row.messages)
+        self._add_key(key)
+        self._add_line(line_number)
+        self._n_quick += 1
+        if len(line) > self._long_from:
+            self._long(line_number, line)
+        if may_hold_secret(line):
+            self._secrets(line_number, line)
+        if self._is_curious:
+            self._look(line_number, line, key, row)
 
-    def _is_refused(self, line_number: int, faults: Sequence[Fault]) -> bool:
+    def _look(self, line_number: int, line: bytes, key: int, row: Any) -> None:
+        texts = [message.content for message in row.messages]
+        if self._near.is_open:
+            self._near.add(line_number, key, "\n".join(texts))
+        looks_at_values = self._fields.looks_at_values or self.shape.has_optional
+        if looks_at_values:
+            self._n_quick -= 1
+            self.report.n_rows += 1
+            self._take(line_number, line, self._fields.see_again(self.shape.fields_of(row), texts))
+        self._is_curious = self._near.is_open or looks_at_values
+
+    def thorough(self, line_number: int, line: bytes) -> None:
+        """Take any line."""
+        row = read_line(self._path, line_number, line)
+        if isinstance(row, Finding):
+            self.refuse(row)
+            return
+        self.report.n_rows += 1
+        if may_hold_secret(line):
+            self._secrets(line_number, line)
+        texts = plain_prompt(row, self._rules.rows)
+        if texts is None and self._take(line_number, line, check_row(row, self._rules.rows)):
+            return
+        if texts is not None:
+            key = self.shape.prompt_key(row["messages"])
+        else:
+            key = hash(repr((row["messages"], row.get("tools"))))
+        self._add_key(key)
+        self._add_line(line_number)
+        if len(line) > self._long_from:
+            self._long(line_number, line)
+        if texts is not None and self._near.is_open:
+            self._near.add(line_number, key, "\n".join(texts))
+        self._see_fields(line_number, line, row, is_plain=texts is not None)
+
+    def _see_fields(self, line_number: int, line: bytes, row: dict[str, Any], *, is_plain: bool) -> None:
+        found, is_bad = self._fields.see(line_number, line, row)
+        for at_line, column, fault in found:
+            self._add(fault, at_line, column)
+        self.report.n_bad_rows += is_bad
+        if is_plain and not is_bad:
+            self._count_quick()
+            self.shape.learn(row)
+            self._is_curious = True
+
+    def _count_quick(self) -> None:
+        if self._n_quick:
+            self._fields.count_rows(self.shape.fields, self._n_quick)
+            self.report.n_rows += self._n_quick
+            self._n_quick = 0
+
+    def _take(self, line_number: int, line: bytes, faults: list[Fault]) -> bool:
+        """Report the faults of a row; tells whether one is an error."""
         for fault in faults:
-            self._add(fault.code, line_number, fault.message, fault.hint, fault.level)
+            self._add(fault, line_number, locate(line, fault.path))
         is_bad = any(fault.level is Level.ERROR for fault in faults)
         self.report.n_bad_rows += is_bad
         return is_bad
 
-    def _prompt(self, line_number: int, key: int) -> None:
-        first = self.report.prompts.setdefault(key, line_number)
-        if first != line_number:
-            message = f"the prompt is the same as on line {first}"
-            self._add("RFT232", line_number, message, "keep one of the two rows", Level.WARNING)
-        for name, prompts in self._others.items():
-            if key in prompts:
-                self._overlap(line_number, name, prompts[key])
+    def _secrets(self, line_number: int, line: bytes) -> None:
+        for column, fault in find_secrets(line):
+            self._add(fault, line_number, column)
 
-    def _overlap(self, line_number: int, other: str, line: int) -> None:
-        # A test row that was trained on makes the verdict void; a validation row only flatters the curve.
-        level = Level.ERROR if self.report.split == "test" and other == "training" else Level.WARNING
-        message = f"the prompt also stands in the {other} rows, on line {line}"
-        self._add("RFT233", line_number, message, f"delete it from the {self.report.split} rows", level)
+    def _long(self, line_number: int, line: bytes) -> None:
+        self._take(line_number, line, list(self._tokens.see(line_number, line)))
+        self._long_from = self._tokens.from_bytes
+
+    def _place_in_spec(self, fault: Fault) -> Place | None:
+        """Point at the template whose variable no row has, if that is the fault."""
+        return self._rules.read_places.get(fault.message.split("'")[1]) if fault.code == "RFT235" else None
+
+    def _add(self, fault: Fault, line: int | None, column: int | None, place: Place | None = None) -> None:
+        place = place or Place.of(self._path, line, column)
+        self._log.add(Finding(fault.code, fault.level, place, mask(fault.message), mask(fault.hint)))
 
     def finish(self) -> None:
         """Report what only the whole file shows."""
+        self._count_quick()
         self._size()
-        for fault in self._fields.summary():
-            self._log.add(Finding(fault.code, fault.level, Place.of(self._path), fault.message, fault.hint))
+        own = Split(self.report.split, self._path, self.report.prompts)
+        report_repeats(own, self._log)
+        for name, other in self._others.items():
+            report_overlap(own, Split(name, other.path, other.prompts), self._log)
+        report_near(own, self._near.finish(), self._near.n_seen, self.report.n_rows, self._log)
+        for line, column, fault in self._fields.summary(self.report.split):
+            self._add(fault, line, column, self._place_in_spec(fault) if line is None else None)
+        self._log.count("RFT235", Level.ERROR, self._fields.n_not_kept)
+        self.report.tokens = self._tokens.report()
 
     def _size(self) -> None:
         n_rows, rules, split = self.report.n_rows, self._rules, self.report.split
         place, source = Place.of(self._path), f" ({rules.source})" if rules.source else ""
         if n_rows == 0:
-            finding = Finding(
-                "RFT200", Level.ERROR, place, f"file '{place.path}' has no rows", "add one JSON object a line"
-            )
-            self._log.add(finding)
+            message, hint = f"file '{place.path}' has no rows", "add one JSON object a line"
+            self._log.add(Finding("RFT200", Level.ERROR, place, message, hint))
         elif rules.max_rows is not None and n_rows > rules.max_rows:
             message = f"{plural(n_rows, f'{split} row')}; the provider takes {rules.max_rows:,}{source}"
             self._log.add(Finding("RFT230", Level.ERROR, place, message, "take rows out"))
@@ -167,6 +259,3 @@ class _SplitChecker:
         if rules.max_bytes is not None and size > rules.max_bytes:
             message = f"the file has {size:,} bytes; the provider takes {rules.max_bytes:,}{source}"
             self._log.add(Finding("RFT238", Level.ERROR, place, message, "make the rows shorter or fewer"))
-
-    def _add(self, code: str, line_number: int, message: str, hint: str, level: Level = Level.ERROR) -> None:
-        self._log.add(Finding(code, level, Place.of(self._path, line_number), message, hint))

@@ -41,6 +41,17 @@ class FindingLog:
         for finding in findings:
             self.add(finding)
 
+    def count(self, code: str, level: Level, n: int) -> None:
+        """Count findings of a code of which the first are already kept."""
+        if n:
+            self.counts[code] += n
+            self.n_by_level[level] += n
+
+    @property
+    def cap(self) -> int:
+        """How many findings of each code are kept."""
+        return self._cap
+
     @property
     def kept(self) -> tuple[Finding, ...]:
         """The findings shown, in the order they came."""

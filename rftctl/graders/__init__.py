@@ -2,6 +2,27 @@
 
 `build_grader` is the only dispatch on a grader's type, `check_grader` says all that is wrong
 with a config. Configs are the API's grader JSON, with code and other `*_file` keys inlined.
+
+The API names its eleven error flags (`metadata.errors` of a grader run) and says of none when it is raised.
+What rftctl takes them to mean:
+
+| flag | raised when |
+| --- | --- |
+| formula_parse_error | `calculate_output` has no finite value: a division by zero, a logarithm of 0 |
+| sample_parse_error | the output lacks what a template reads: it is no JSON, or has no such key |
+| truncated_observation_error | never: an output that was cut off and cannot be read is a sample_parse_error |
+| unresponsive_reward_error | never: a grader that does not answer in time has its own type's flag |
+| invalid_variable_error | the row lacks what a template reads |
+| other_error | a metric gave no finite number |
+| python_grader_server_error | the sandbox failed, not the code |
+| python_grader_runtime_error | the user's code raised, gave no finite number, or took too much |
+| model_grader_server_error | the judge was not reached, refused the request, or was too slow |
+| model_grader_refusal_error | the judge refused to answer |
+| model_grader_parse_error | the judge's answer holds no usable result |
+
+Flags that others raise are carried up and compared as they come, the two that are never raised here included.
+Further assumptions stand where they are made: templates in `rftctl.template`, metrics in `similarity`,
+formulas in `formula`, Bedrock's event in `remote`, a judge's reply in `model`.
 """
 
 from __future__ import annotations
@@ -17,8 +38,9 @@ from rftctl.graders.model_checks import check_label_model, check_score_model
 from rftctl.graders.multi import MultiGrader, check_multi
 from rftctl.graders.python import PythonGrader, check_python
 from rftctl.graders.remote import LOCAL_KEYS, LambdaGrader, check_endpoint, check_lambda
+from rftctl.graders.similarity_checks import check_similarity
 from rftctl.graders.string_check import StringCheckGrader, check_string_check
-from rftctl.graders.text_similarity import TextSimilarityGrader, check_text_similarity
+from rftctl.graders.text_similarity import TextSimilarityGrader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +52,7 @@ __all__ = ["GRADER_TYPES", "Grade", "Grader", "TokenUsage", "build_grader", "che
 
 _CHECKS: dict[str, Callable[[Checker], None]] = {
     "string_check": check_string_check,
-    "text_similarity": check_text_similarity,
+    "text_similarity": check_similarity,
     "python": check_python,
     "score_model": check_score_model,
     "label_model": check_label_model,
@@ -62,16 +84,18 @@ def build_grader(
     return _build(config, sampler, sandbox)
 
 
-def check_grader(config: Any, place: PlaceOf) -> list[Finding]:
+def check_grader(config: Any, place: PlaceOf, place_of_key: PlaceOf | None = None) -> list[Finding]:
     """Say all that is wrong with a grader's config.
 
     Args:
         config: the API's grader JSON, of any type and shape.
-        place: gives the place of a key path below the grader; `()` is the grader itself.
+        place: gives the place of the value under a key path below the grader; `()` is the grader itself.
+        place_of_key: gives the place of the key instead, for findings about keys.
     """
-    check = Checker(config if isinstance(config, dict) else {}, place)
+    check = Checker(config if isinstance(config, dict) else {}, place, place_of_key=place_of_key)
     if not isinstance(config, dict):
-        check.error("RFT300", (), f"is {kind(config)}, not an object with a 'type'")
+        hint = "write grader: {type: string_check, name: …, …}"
+        check.error("RFT300", (), f"is {kind(config)}, not an object with a 'type'", hint)
     else:
         _check(check)
     return check.findings

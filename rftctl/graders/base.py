@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rftctl.dataset import ABSENT
+from rftctl.template import TemplateError, parse_template
 from rftctl.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rftctl.dataset import Sample
-    from rftctl.template import TemplateError
 
 ERROR_FLAGS = (
     "formula_parse_error",
@@ -122,6 +123,32 @@ class Grader(Protocol):
     def close(self) -> None:
         """Free what the grader holds."""
         ...
+
+
+class ComparingGrader:
+    """Grades by comparing two rendered templates, a config's `input` and `reference`."""
+
+    def __init__(self, config: dict[str, Any], compare: Callable[[str, str], float]) -> None:
+        self.name: str = config["name"]
+        self._input = parse_template(config["input"])
+        self._reference = parse_template(config["reference"])
+        self._compare = compare
+
+    def grade_batch(self, pairs: Sequence[tuple[Sample, dict[str, Any]]]) -> list[Grade]:
+        """Grade each (sample, item) by how its two texts compare."""
+        return [self._grade(sample, item) for sample, item in pairs]
+
+    def _grade(self, sample: Sample, item: dict[str, Any]) -> Grade:
+        start = perf_counter()
+        namespace = sample_namespace(sample)
+        try:
+            text, reference = self._input.render(item, namespace), self._reference.render(item, namespace)
+        except TemplateError as error:
+            return unreadable(error, sample)
+        return Grade.of(self._compare(text, reference), execution_time_s=perf_counter() - start)
+
+    def close(self) -> None:
+        """Free nothing: this grader holds nothing."""
 
 
 def sample_namespace(sample: Sample) -> dict[str, Any]:

@@ -11,7 +11,7 @@ Out: `Case` objects, or findings RFT38x with the line.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rftctl.dataset import ABSENT, Sample, parse_output
@@ -20,6 +20,7 @@ from rftctl.finding import Finding, Level, Place
 from rftctl.graders.base import ERROR_FLAGS
 from rftctl.graders.checks import kind, suggestion
 from rftctl.strict_jsonl import read_json_lines
+from rftctl.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,6 +32,8 @@ TOLERANCE = 1e-6
 """How far a reward may be from the one expected."""
 
 _KEYS = ("item", "line", "sample", "expect")
+_EXAMPLE = '{"line": 1, "sample": "the output", "expect": {"reward": 1}}'
+_SAMPLE_EXAMPLE = '{"output_text": "…", "output_tools": […]}'
 _SAMPLE_KEYS = ("output_text", "output_json", "output_tools", "finish_reason")
 
 
@@ -57,7 +60,7 @@ class Expectation:
         An output that could not be read earned 0.0 and may be expected to; a broken grader meets
         no expectation of a reward.
         """
-        if self == Expectation():
+        if self is NOTHING or self == NOTHING:
             return None
         if self.error is not None:
             return self.error in grade.errors
@@ -71,6 +74,9 @@ class Expectation:
         return low <= earned <= high
 
 
+NOTHING = Expectation()
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One output to grade; `line` is its 1-based line in the file it came from."""
@@ -78,7 +84,7 @@ class Case:
     line: int
     sample: Sample
     item: dict[str, Any]
-    expect: Expectation = field(default_factory=Expectation)
+    expect: Expectation = NOTHING
 
 
 def read_cases(path: Path, *, rows: Path | None = None, parse_json: bool = True) -> Iterator[Case]:
@@ -96,10 +102,11 @@ def read_cases(path: Path, *, rows: Path | None = None, parse_json: bool = True)
     count = 0
     for line, raw in read_json_lines(path):
         count += 1
-        yield _Reader(Place(str(path), line), raw, parse_json).case(line, named, rows)
+        yield _Reader(path, line, raw, parse_json).case(named, rows)
     if not count:
-        finding = Finding("RFT382", Level.ERROR, Place(str(path)), "the file holds no case")
-        raise InvalidInputError(f"'{path}' holds no case", findings=[finding])
+        hint = "write one a line: " + _EXAMPLE
+        finding = Finding("RFT382", Level.ERROR, Place(str(path)), "the file holds no case", hint)
+        raise InvalidInputError(f"'{path}' holds no case", hint, findings=[finding])
 
 
 def read_sample(raw: Any, *, parse_json: bool = True) -> Sample:
@@ -114,7 +121,7 @@ def read_sample(raw: Any, *, parse_json: bool = True) -> Sample:
         raise ValueError(f"'sample' is {kind(raw)}, not text or an object")
     unknown = [key for key in raw if key not in _SAMPLE_KEYS]
     if unknown:
-        raise ValueError(f"'sample' has no '{unknown[0]}'; {suggestion(unknown[0], _SAMPLE_KEYS)}")
+        raise ValueError(f"'sample' has no '{one_line(unknown[0])}'; {suggestion(unknown[0], _SAMPLE_KEYS)}")
     text, tools = raw.get("output_text") or "", raw.get("output_tools") or []
     if not isinstance(text, str) or not isinstance(tools, list):
         raise ValueError("'sample' needs a string as output_text and a list as output_tools")
@@ -124,21 +131,22 @@ def read_sample(raw: Any, *, parse_json: bool = True) -> Sample:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    place: Place
+    path: Path
+    line: int
     raw: dict[str, Any]
     parse_json: bool
 
-    def case(self, line: int, named: Mapping[int, dict[str, Any]], rows: Path | None) -> Case:
+    def case(self, named: Mapping[int, dict[str, Any]], rows: Path | None) -> Case:
         for key in self.raw:
             if key not in _KEYS:
-                raise self.error(f"a case has no '{key}'", suggestion(key, _KEYS))
+                raise self.error(f"a case has no '{one_line(key)}'", suggestion(key, _KEYS))
         if "sample" not in self.raw:
-            raise self.error("a case needs a 'sample'", 'write {"item": {…}, "sample": "the output"}')
+            raise self.error("a case needs a 'sample'", f"write {_EXAMPLE}")
         try:
             sample = read_sample(self.raw["sample"], parse_json=self.parse_json)
         except ValueError as error:
-            raise self.error(str(error)) from None
-        return Case(line, sample, self.item(named, rows), self.expectation())
+            raise self.error(str(error), "give the output's text, or " + _SAMPLE_EXAMPLE) from None
+        return Case(self.line, sample, self.item(named, rows), self.expectation())
 
     def item(self, named: Mapping[int, dict[str, Any]], rows: Path | None) -> dict[str, Any]:
         item, number = self.raw.get("item"), self.raw.get("line")
@@ -146,18 +154,21 @@ class _Reader:
             raise self.error("a case needs either 'item' or 'line'", "give the row, or its line in the data")
         if item is not None:
             if not isinstance(item, dict):
-                raise self.error(f"'item' is {kind(item)}, not an object")
+                raise self.error(
+                    f"'item' is {kind(item)}, not an object", 'write {"answer": …}, the row\'s fields'
+                )
             return item
         if rows is None:
             raise self.error("'line' needs a training file to count in", "give the row as 'item'")
         if not isinstance(number, int) or number not in named:
-            raise self.error(f"'line' is {number!r}, and '{rows}' has no such line", code="RFT381")
+            said = f"'line' is {one_line(repr(number))}, and '{rows}' has no such line"
+            raise self.error(said, "count from 1, or give the row as 'item'", code="RFT381")
         return named[number]
 
     def expectation(self) -> Expectation:
         raw = self.raw.get("expect")
         if raw is None:
-            return Expectation()
+            return NOTHING
         hint = 'write {"reward": 1}, {"min": 0.2, "max": 0.6} or {"error": "sample_parse_error"}'
         if not isinstance(raw, dict) or set(raw) not in (
             {"reward"},
@@ -169,7 +180,7 @@ class _Reader:
             raise self.error("'expect' says nothing that can be checked", hint)
         if "error" in raw:
             if raw["error"] not in ERROR_FLAGS:
-                what = f"'expect' names the error '{raw['error']}', which does not exist"
+                what = f"'expect' names the error '{one_line(str(raw['error']))}', which does not exist"
                 raise self.error(what, suggestion(raw["error"], ERROR_FLAGS))
             return Expectation(error=raw["error"])
         numbers = {key: self.number(key, value) for key, value in raw.items()}
@@ -177,12 +188,15 @@ class _Reader:
 
     def number(self, key: str, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.error(f"'expect' has {kind(value)} as '{key}', not a number")
+            raise self.error(
+                f"'expect' has {kind(value)} as '{key}', not a number", f'write {{"{key}": 0.5}}'
+            )
         return float(value)
 
     def error(self, message: str, hint: str = "", code: str = "RFT380") -> InvalidInputError:
-        finding = Finding(code, Level.ERROR, self.place, message, hint)
-        return InvalidInputError(f"{self.place}: {message}", hint, findings=[finding])
+        place = Place(str(self.path), self.line)
+        finding = Finding(code, Level.ERROR, place, message, hint)
+        return InvalidInputError(f"{place}: {message}", hint, findings=[finding])
 
 
 def _named_rows(path: Path, rows: Path | None) -> dict[int, dict[str, Any]]:

@@ -18,6 +18,8 @@ from rftctl.text import one_line
 KeyPath: TypeAlias = tuple[str | int, ...]
 PlaceOf: TypeAlias = Callable[[KeyPath], Place]
 
+_LONGEST = 1000
+
 
 @dataclass(slots=True)
 class Checker:
@@ -27,31 +29,42 @@ class Checker:
     place: PlaceOf
     path: KeyPath = ()
     findings: list[Finding] = field(default_factory=list)
+    place_of_key: PlaceOf | None = None
 
     def inside(self, config: dict[str, Any], *path: str | int) -> Checker:
         """Check a part of this grader; findings go to the same list."""
-        return Checker(config, self.place, (*self.path, *path), self.findings)
+        return Checker(config, self.place, (*self.path, *path), self.findings, self.place_of_key)
 
     def label(self, *path: str | int) -> str:
         """Name a key as the messages do: `grader.graders.a.operation`."""
         parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in (*self.path, *path))
         return "grader" + "".join(parts)
 
-    def error(self, code: str, path: KeyPath, message: str, hint: str = "") -> None:
-        """Add an error at a key; the message goes after the key's name."""
-        self._add(code, Level.ERROR, path, message, hint)
+    def error(self, code: str, path: KeyPath, message: str, hint: str = "", *, of_key: bool = False) -> None:
+        """Add an error at a key; the message goes after the key's name.
 
-    def warning(self, code: str, path: KeyPath, message: str, hint: str = "") -> None:
+        Args:
+            of_key: the key itself is wrong, not its value, so the finding points at the key.
+        """
+        self._add(code, Level.ERROR, path, message, hint, of_key)
+
+    def warning(
+        self, code: str, path: KeyPath, message: str, hint: str = "", *, of_key: bool = False
+    ) -> None:
         """Add a warning at a key."""
-        self._add(code, Level.WARNING, path, message, hint)
+        self._add(code, Level.WARNING, path, message, hint, of_key)
 
-    def note(self, code: str, path: KeyPath, message: str, hint: str = "") -> None:
+    def note(self, code: str, path: KeyPath, message: str, hint: str = "", *, of_key: bool = False) -> None:
         """Add a note at a key."""
-        self._add(code, Level.NOTE, path, message, hint)
+        self._add(code, Level.NOTE, path, message, hint, of_key)
 
-    def _add(self, code: str, level: Level, path: KeyPath, message: str, hint: str) -> None:
-        text = f"{self.label(*path)} {message}"
-        self.findings.append(Finding(code, level, self.place((*self.path, *path)), text, hint))
+    def _add(self, code: str, level: Level, path: KeyPath, message: str, hint: str, of_key: bool) -> None:
+        # Messages and hints quote what the user wrote, control characters included.
+        text = one_line(f"{self.label(*path)} {message}", limit=_LONGEST)
+        place = self.place_of_key if of_key and self.place_of_key else self.place
+        self.findings.append(
+            Finding(code, level, place((*self.path, *path)), text, one_line(hint, limit=_LONGEST))
+        )
 
     def keys(self, required: Iterable[str], optional: Iterable[str], ignored: Iterable[str] = ()) -> None:
         """Report missing, unknown and ineffective keys."""
@@ -61,14 +74,19 @@ class Checker:
         known = ("type", *required, *optional)
         for key in self.config:
             if key in ignored:
-                self.note("RFT305", (key,), "is for evals only and never changes the reward")
+                hint = "delete it, or keep it for evals"
+                self.note(
+                    "RFT305", (key,), "is for evals only and never changes the reward", hint, of_key=True
+                )
             elif key not in known:
-                self.warning("RFT304", (key,), "is not a key of this grader type", suggestion(key, known))
+                hint = suggestion(key, known)
+                self.warning("RFT304", (key,), "is not a key of this grader type", hint, of_key=True)
 
     def named(self) -> None:
         """Advise a name where the guide's own samples leave it out and the API's schema wants one."""
         if "name" not in self.config:
-            self.warning("RFT302", (), "has no 'name'", "add 'name'; the API's schema requires it")
+            # A note: jobs without it are taken, and the guide's own samples leave it out.
+            self.note("RFT302", (), "has no 'name'", "add 'name'; the API's schema asks for it")
 
     def text(self, key: str) -> str | None:
         """Give a string value; reports another type. None when absent or wrong."""
@@ -88,7 +106,8 @@ class Checker:
         try:
             return parse_template(text)
         except TemplateSyntaxError as error:
-            self.error("RFT320", path, f"column {error.column}: {one_line(error.reason)}")
+            hint = "write {{item.FIELD}} or {{sample.output_text}}"
+            self.error("RFT320", path, f"column {error.column}: {one_line(error.reason)}", hint)
             return None
 
     def choice(self, key: str, allowed: Iterable[str], code: str, renamed: dict[str, str]) -> str | None:

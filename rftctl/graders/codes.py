@@ -18,6 +18,7 @@ GRADER_CODES: dict[str, str] = {
     "RFT312": "`cosine` needs an embedding model and works in evals only, not in fine-tuning.",
     "RFT313": "METEOR counts synonyms through WordNet; without its data rewards come out lower.",
     "RFT314": "No template reads the sample, so every output gets the same reward and nothing is learned.",
+    "RFT315": "`fuzzy_match` pays parts of a short reference, its first letter too, nearly in full.",
     "RFT320": "A template is malformed or uses a namespace other than `item` and `sample`.",
     "RFT330": "`graders` of a multi is a map from names to graders, not a list or a single grader.",
     "RFT331": "A multi cannot hold another multi.",

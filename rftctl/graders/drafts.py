@@ -1,9 +1,10 @@
 """Draft the smallest grader that fits a dataset's reference fields.
 
 In: dataset rows, and the response format if there is one. Out: a grader config to start from. Truth
-values and labels become string checks, short texts a check with partial credit for spelling, long ones
-a similarity, several fields a `multi` of these; numbers, lists and objects need a python grader, whose
-source only uses the standard library. Whether a draft is any good is for the report card to say.
+values, labels and single words become string checks, short texts a check with partial credit for each
+right word, long ones a similarity, several fields a `multi` of these; numbers, lists and objects need a
+python grader, whose source only uses the standard library. Whether a draft is any good is for the report
+card to say.
 """
 
 from __future__ import annotations
@@ -11,30 +12,22 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rftctl.errors import InvalidInputError
+from rftctl.graders.draft_fields import choose_fields
 from rftctl.graders.formula import FUNCTIONS
-from rftctl.graders.probes import reference_fields
 from rftctl.template import TemplateSyntaxError, parse_template
+from rftctl.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rftctl.dataset import Example
 
-_LIKELY = (
-    "answer",
-    "reference_answer",
-    "label",
-    "reference",
-    "target",
-    "expected",
-    "ground_truth",
-    "solution",
-)
 _LONG_TEXT = 60
 _MAX_LABELS = 10
+_NEED_NO_CODE = frozenset({"truth", "label", "word", "text", "long text"})
 
 _SOURCE = '''\
 """Compares the output with the row field by field; drafted by rftctl, to be reviewed."""
@@ -117,7 +110,7 @@ class Draft:
 
     Attributes:
         config: the API's grader JSON.
-        fields: reference field -> truth, label, text, long text, number, list or object.
+        fields: reference field -> truth, label, word, text, long text, number, list, object or mixed.
         as_json: whether outputs are read as a JSON object, or as one plain text.
     """
 
@@ -140,37 +133,73 @@ def draft_grader(
 
     Args:
         properties: keys of the response format's schema; outputs are JSON where there are any.
-        fields: reference fields to compare; by default those the schema names, or the likely one.
+        fields: reference fields to compare; chosen by `choose_fields` when none are given.
 
     Raises:
-        InvalidInputError: it is not clear which fields hold the right answer.
+        InvalidInputError: it is not clear which fields hold the right answer, or no output can hold it.
     """
-    names = _chosen(reference_fields(examples), properties, fields)
-    as_json = bool(properties) or len(names) > 1
+    names = choose_fields(examples, properties, fields)
     kinds = {name: _kind([example.item[name] for example in examples]) for name in names}
-    needs_code = any(kind in ("number", "list", "object", "mixed") for kind in kinds.values())
-    if needs_code or not all(_is_reachable(name) for name in names):
-        config = _python(kinds, as_json)
+    as_json = _reads_json(names, kinds, properties)
+    sides = _sides_within(names, kinds, examples, properties) or _sides(names, as_json)
+    compared = {
+        key: _kind([_at(example.item, path) for example in examples]) for key, (path, _) in sides.items()
+    }
+    if compared and _NEED_NO_CODE.issuperset(compared.values()):
+        config = _declarative(compared, sides)
     else:
-        config = _declarative(kinds, as_json)
+        config = _python(kinds, as_json)
     return Draft(config, kinds, as_json)
 
 
-def _chosen(present: Sequence[str], properties: Sequence[str], asked: Sequence[str]) -> list[str]:
-    missing = [name for name in asked if name not in present]
-    if missing:
-        raise InvalidInputError(f"field '{missing[0]}' is not in every row", f"there is {', '.join(present)}")
-    named = [name for name in properties if name in present]
-    likely = [name for name in _LIKELY if name in present]
-    chosen = list(asked) or named or likely[:1] or (list(present) if len(present) == 1 else [])
-    if not chosen:
-        hint = (
-            f"name the fields; there is {', '.join(present)}"
-            if present
-            else "add the right answer to each row"
-        )
-        raise InvalidInputError("it is not clear which field holds the right answer", hint)
-    return chosen
+_Sides: TypeAlias = dict[str, tuple[tuple[str, ...], str]]
+"""What is compared -> the way to it in the row, and the template of its counterpart in the output."""
+
+
+def _sides(names: Sequence[str], as_json: bool) -> _Sides:
+    """Compare field by field; nothing when a template cannot name one of them."""
+    if not all(_is_reachable(name) for name in names):
+        return {}
+    text = "{{sample.output_text}}"
+    return {name: ((name,), f"{{{{sample.output_json.{name}}}}}" if as_json else text) for name in names}
+
+
+def _sides_within(
+    names: Sequence[str], kinds: dict[str, str], examples: Sequence[Example], properties: Sequence[str]
+) -> _Sides:
+    """Compare part by part an object that is the whole output, where the response format gives its parts."""
+    if len(names) > 1 or kinds[names[0]] != "object":
+        return {}
+    [name] = names
+    keys = list(examples[0].item[name])
+    is_same = all(set(example.item[name]) == set(keys) for example in examples)
+    if not is_same or not set(keys) <= set(properties) or not all(map(_is_reachable, (name, *keys))):
+        return {}
+    return {key: ((name, key), f"{{{{sample.output_json.{key}}}}}") for key in keys}
+
+
+def _at(item: Any, path: Sequence[str]) -> Any:
+    for key in path:
+        item = item[key]
+    return item
+
+
+def _reads_json(names: Sequence[str], kinds: dict[str, str], properties: Sequence[str]) -> bool:
+    """Whether outputs are an object that holds the fields; an object field may be the output itself.
+
+    Raises:
+        InvalidInputError: outputs are JSON and have no key for the answer.
+    """
+    if len(names) > 1 or not properties:
+        return len(names) > 1
+    [name] = names
+    if name in properties or kinds[name] == "object":
+        return name in properties
+    keys = ", ".join(properties)
+    raise InvalidInputError(
+        f"the response format has no '{one_line(name)}', so no output holds the answer",
+        f"it has {one_line(keys, limit=200)}; use one name in rows and schema, or --answer-field",
+    )
 
 
 def _kind(values: Sequence[Any]) -> str:
@@ -185,7 +214,9 @@ def _kind(values: Sequence[Any]) -> str:
         return "mixed"
     if len(set(values)) <= min(_MAX_LABELS, max(2, len(values) // 3)):
         return "label"
-    return "long text" if sum(map(len, values)) / len(values) > _LONG_TEXT else "text"
+    if sum(map(len, values)) / len(values) > _LONG_TEXT:
+        return "long text"
+    return "text" if any(len(value.split()) > 1 for value in values) else "word"
 
 
 def _is_reachable(name: str) -> bool:
@@ -201,17 +232,18 @@ def _python(kinds: dict[str, str], as_json: bool) -> dict[str, Any]:
     return {"type": "python", "name": "drafted", "source": source}
 
 
-def _declarative(kinds: dict[str, str], as_json: bool) -> dict[str, Any]:
+def _declarative(kinds: dict[str, str], sides: _Sides) -> dict[str, Any]:
     graders: dict[str, Any] = {}
     terms = []
     for name, kind in kinds.items():
         key = _key(name, graders)
-        output = f"{{{{sample.output_json.{name}}}}}" if as_json else "{{sample.output_text}}"
-        sides = {"input": output, "reference": f"{{{{item.{name}}}}}"}
-        same = {"type": "string_check", "name": f"{name} is right", **sides, "operation": "eq"}
-        metric = "rouge_l" if kind == "long text" else "fuzzy_match"
-        close = {"type": "text_similarity", "name": f"{name} is close", **sides, "evaluation_metric": metric}
-        if kind in ("truth", "label", "text"):
+        path, output = sides[name]
+        both = {"input": output, "reference": f"{{{{item.{'.'.join(path)}}}}}"}
+        same = {"type": "string_check", "name": f"{name} is right", **both, "operation": "eq"}
+        # Not fuzzy_match: it pays a short reference's first letter nearly in full.
+        metric = "rouge_l" if kind == "long text" else "rouge_1"
+        close = {"type": "text_similarity", "name": f"{name} is close", **both, "evaluation_metric": metric}
+        if kind in ("truth", "label", "word", "text"):
             graders[key] = same
         if kind in ("text", "long text"):
             graders[f"{key}_close"] = close

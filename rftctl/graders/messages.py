@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ROLES = ("system", "developer", "user", "assistant")
 BLOCKS = ("input_text", "output_text", "input_image", "input_audio")
+_EXAMPLE = '{"role": "user", "content": "…{{sample.output_text}}…"}'
 _TEXT_BLOCKS = ("input_text", "output_text", "text")
 
 _Tree: TypeAlias = Any
@@ -48,7 +49,7 @@ def check_messages(check: Checker, key: str) -> list[Template | None]:
         return [None]
     if not isinstance(messages, list) or not messages:
         what = "is empty" if messages == [] else f"is {kind(messages)}, not a list of messages"
-        check.error("RFT350", (key,), what, 'write [{"role": "user", "content": "…{{sample.output_text}}…"}]')
+        check.error("RFT350", (key,), what, f"write [{_EXAMPLE}]")
         return [None]
     return [
         template
@@ -59,20 +60,21 @@ def check_messages(check: Checker, key: str) -> list[Template | None]:
 
 def _check_message(check: Checker, path: tuple[str | int, ...], message: Any) -> Iterator[Template | None]:
     if not isinstance(message, dict):
-        check.error("RFT350", path, f"is {kind(message)}, not a message with role and content")
+        what = f"is {kind(message)}, not a message with role and content"
+        check.error("RFT350", path, what, f"write {_EXAMPLE}")
         yield None
         return
     role = message.get("role")
     if role not in ROLES:
         what = "has no 'role'" if role is None else f"has the role '{role}'"
-        check.error("RFT350", path, what, suggestion(role, ROLES))
+        check.error("RFT350", path if role is None else (*path, "role"), what, suggestion(role, ROLES))
     content = message.get("content")
     blocks = content if isinstance(content, list) else [content]
     for n, block in enumerate(blocks):
         at = (*path, "content", n) if isinstance(content, list) else (*path, "content")
         yield from _check_block(check, at, block)
     if not blocks:
-        check.error("RFT350", (*path, "content"), "is empty")
+        check.error("RFT350", (*path, "content"), "is empty", "write the text that the judge is to read")
 
 
 def _check_block(check: Checker, path: tuple[str | int, ...], block: Any) -> Iterator[Template | None]:
@@ -83,7 +85,8 @@ def _check_block(check: Checker, path: tuple[str | int, ...], block: Any) -> Ite
     if block_type in _TEXT_BLOCKS and isinstance(block.get("text"), str):
         yield check.template_text(block["text"], (*path, "text"))
     elif block_type in _TEXT_BLOCKS:
-        check.error("RFT350", path, "is a text block without a 'text'")
+        hint = 'write {"type": "input_text", "text": "…"}'
+        check.error("RFT350", path, "is a text block without a 'text'", hint)
         yield None
     elif block_type == "input_image" and isinstance(block.get("image_url"), str):
         yield check.template_text(block["image_url"], (*path, "image_url"))

@@ -42,7 +42,8 @@ def check_label_model(check: Checker) -> None:
     passing = _check_labels(check, "passing_labels")
     for label in passing if labels else ():
         if label not in labels:
-            check.error("RFT354", ("passing_labels",), f"holds '{label}', which is not in labels")
+            hint = suggestion(label, labels)
+            check.error("RFT354", ("passing_labels",), f"holds '{label}', which is not in labels", hint)
     if not check.path:
         hint = "wrap it: {type: multi, graders: {label: {…}}, calculate_output: label}"
         check.warning(
@@ -57,7 +58,8 @@ def _check_shared(check: Checker) -> None:
     if params is None:
         return
     if not isinstance(params, dict):
-        check.error("RFT352", ("sampling_params",), f"is {kind(params)}, not an object")
+        hint = "write sampling_params: {temperature: 0}"
+        check.error("RFT352", ("sampling_params",), f"is {kind(params)}, not an object", hint)
         return
     for key, value in params.items():
         _check_param(check, key, value)
@@ -69,7 +71,11 @@ def _check_param(check: Checker, key: str, value: Any) -> None:
     path = ("sampling_params", key)
     if key in _SPELLINGS:
         check.warning(
-            "RFT370", path, "is not the API's spelling", "use 'max_completions_tokens', with both s"
+            "RFT370",
+            path,
+            "is not the API's spelling",
+            "use 'max_completions_tokens', with both s",
+            of_key=True,
         )
         key = "max_completions_tokens"
     if key == "reasoning_effort":
@@ -77,7 +83,7 @@ def _check_param(check: Checker, key: str, value: Any) -> None:
             check.error("RFT352", path, f"is '{value}'", suggestion(value, _EFFORTS))
     elif key not in _PARAMS:
         known = (*_PARAMS, "reasoning_effort")
-        check.error("RFT352", path, "is not a sampling parameter", suggestion(key, known))
+        check.error("RFT352", path, "is not a sampling parameter", suggestion(key, known), of_key=True)
     elif value is not None and not _in_range(value, *_PARAMS[key]):
         low, high, whole = _PARAMS[key]
         what = "a whole number" if whole else "a number"

@@ -50,15 +50,17 @@ def check_multi(check: Checker) -> dict[str, dict[str, Any]]:
 
 def _check_key(check: Checker, key: str) -> None:
     if key in FUNCTIONS:
-        check.error("RFT332", ("graders", key), f"has the name of the function '{key}'", "rename this key")
+        what = f"has the name of the function '{key}'"
+        check.error("RFT332", ("graders", key), what, "rename this key", of_key=True)
     elif not _KEY.match(key):
         hint = "use letters, digits and underscores, a letter first"
-        check.error("RFT332", ("graders", key), "cannot be a variable of the formula", hint)
+        check.error("RFT332", ("graders", key), "cannot be a variable of the formula", hint, of_key=True)
 
 
 def _is_checkable(check: Checker, key: str, part: Any) -> bool:
     if not isinstance(part, dict):
-        check.error("RFT300", ("graders", key), f"is {kind(part)}, not a grader")
+        hint = f"write {one_line(key)}: {{type: string_check, name: …, …}}"
+        check.error("RFT300", ("graders", key), f"is {kind(part)}, not a grader", hint)
         return False
     if part.get("type") == "multi":
         check.error(
@@ -75,7 +77,9 @@ def _check_formula(check: Checker, graders: Mapping[str, Any]) -> None:
     try:
         formula = parse_formula(text)
     except FormulaError as error:
-        check.error("RFT333", ("calculate_output",), f"column {error.column}: {one_line(error.reason)}")
+        hint = f"operators: + - * / ^ and brackets; functions: {', '.join(FUNCTIONS)}"
+        what = f"column {error.column}: {one_line(error.reason)}"
+        check.error("RFT333", ("calculate_output",), what, hint)
         return
     for name, column in formula.variables.items():
         if name not in graders:
@@ -84,10 +88,12 @@ def _check_formula(check: Checker, graders: Mapping[str, Any]) -> None:
                 "RFT334", ("calculate_output",), f"column {column}: '{name}' is no key of 'graders'", hint
             )
     if not formula.variables:
-        check.warning("RFT336", ("calculate_output",), "names no grader, so every reward is the same")
+        hint = f"write a formula of {', '.join(map(str, graders)) or 'the graders'}"
+        check.warning("RFT336", ("calculate_output",), "names no grader, so every reward is the same", hint)
     for key in graders:
         if key not in formula.variables and formula.variables:
-            check.warning("RFT335", ("graders", key), "does not occur in calculate_output")
+            hint = f"add {one_line(key)} to the formula, or drop it here"
+            check.warning("RFT335", ("graders", key), "does not occur in calculate_output", hint, of_key=True)
 
 
 class MultiGrader:

@@ -77,6 +77,7 @@ BAD: dict[str, Callable[[_Row], str | None]] = {
     "prompt echoed": lambda row: row.prompt,
     "keys without values": lambda row: _emptied(row.wrong),
     "every answer at once": lambda row: _sprayed(row),
+    "first letters alone": lambda row: _recoded(row.right, lambda text: text[:1]),
     "right or wrong": lambda row: _mixed(row.right, row.wrong, lambda right, wrong: f"{right} or {wrong}"),
     "right answer denied": lambda row: _mixed(
         row.right, row.wrong, lambda right, _: f"certainly not {right}"
@@ -94,7 +95,7 @@ BAD: dict[str, Callable[[_Row], str | None]] = {
 
 BASELINE = "another row's answer"
 RIGHT = "right answer"
-EMPTY = "anything, where the reference is empty"
+EMPTY = "empty reference, any answer"
 """The one family that changes the row: a grader that searches for the reference finds nothing everywhere."""
 
 LENGTH = ("wrong answer padded", "wrong answer repeated")

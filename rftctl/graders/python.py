@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MAX_WORKERS = 4
 """Calls in flight at once, where there are as many cores."""
 
+_MAX_DETAIL = 400
+
 IMAGE_TAG = "2025-05-08"
 """The one documented image of the hosted python grader."""
 
@@ -83,5 +85,5 @@ def _as_grade(result: CallResult) -> Grade:
         return Grade.of(result.value, execution_time_s=seconds)
     blames_sandbox = result.status in ("ok", "server_error")
     flag = "python_grader_server_error" if blames_sandbox else "python_grader_runtime_error"
-    detail = one_line(f"{result.status.replace('_', ' ')}: {result.detail}")
+    detail = one_line(f"{result.status.replace('_', ' ')}: {result.detail}", limit=_MAX_DETAIL)
     return Grade.failure(flag, detail, execution_time_s=seconds)

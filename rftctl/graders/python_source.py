@@ -82,9 +82,12 @@ def parse_source(check: Checker, source: str, key: str) -> Source | None:
             compile(source, "grader.py", "exec")  # finds what a tree allows: `return` outside a function
     except SyntaxError as error:
         where = f"line {error.lineno}" + (f":{error.offset}" if error.offset else "")
-        check.error("RFT341", (key,), f"{where}: {one_line(error.msg)}")
+        line = one_line(error.text or "", limit=80)
+        hint = f"the line reads: {line}" if line else "run `python -m py_compile` on it"
+        check.error("RFT341", (key,), f"{where}: {one_line(error.msg)}", hint)
     except (ValueError, RecursionError, MemoryError) as error:
-        check.error("RFT341", (key,), f"cannot be parsed: {one_line(str(error))}")
+        hint = "write it as plain text without null characters, not nested too deep"
+        check.error("RFT341", (key,), f"cannot be parsed: {one_line(str(error))}", hint)
     else:
         return Source(tree, {name: node for node in tree.body for name in _names_bound(node)})
     return None

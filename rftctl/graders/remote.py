@@ -79,7 +79,8 @@ def check_lambda(check: Checker) -> None:
         check.error("RFT361", ("lambda", "function"), "is not the ARN of a Lambda function", hint)
     if isinstance(inner, dict):
         for key in inner.keys() - {"function"}:
-            check.warning("RFT304", ("lambda", key), "is not a key of a lambda grader")
+            hint = "its only key is 'function'"
+            check.warning("RFT304", ("lambda", key), "is not a key of a lambda grader", hint, of_key=True)
     source = check.text("handler")
     if source is not None:
         _check_handler(check, source)
@@ -117,7 +118,8 @@ def _check_headers(check: Checker) -> None:
     for name in headers:
         if _SECRET_HEADER.search(name):
             hint = "keep the spec out of public places, and give this key no other right"
-            check.warning("RFT362", ("headers", name), "looks like a secret that stands in the spec", hint)
+            what = "looks like a secret that stands in the spec"
+            check.warning("RFT362", ("headers", name), what, hint, of_key=True)
 
 
 def _check_handler(check: Checker, source: str) -> None:

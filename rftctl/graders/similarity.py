@@ -21,14 +21,18 @@ import math
 import re
 from collections import Counter
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from string import ascii_lowercase, digits
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rftctl.errors import NotOfferedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_NOT_ROUGE = re.compile(r"[^a-z0-9]+")
+_Word = TypeVar("_Word", str, bytes)
+
+# What rouge-score keeps of lower-cased text, a-z and 0-9; every other byte parts two words.
+_ROUGE_BYTES = bytes(byte if chr(byte) in ascii_lowercase + digits else 0x20 for byte in range(256))
 
 _PLAIN = re.compile(r"[ \t\n]*(?:[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*(?:[.,](?=[ \t\n]|\Z))?(?:[ \t\n]+|\Z))*")
 _CONTRACTION = re.compile(r"\b(?:can|gim|gon|got|lem|wan)(?:not|me|na|ta)\b", re.IGNORECASE)
@@ -39,9 +43,7 @@ NEEDS_NLTK = frozenset({"bleu", "gleu", "meteor"})
 
 def fuzzy_match(text: str, reference: str) -> float:
     """Compare by rapidfuzz's WRatio over lower-cased letters and digits."""
-    from rapidfuzz import fuzz, utils
-
-    return float(fuzz.WRatio(text, reference, processor=utils.default_process)) / 100.0
+    return _weighted_ratio()(text, reference) / 100.0
 
 
 def rouge_n(text: str, reference: str, *, n: int) -> float:
@@ -52,10 +54,8 @@ def rouge_n(text: str, reference: str, *, n: int) -> float:
 
 def rouge_l(text: str, reference: str) -> float:
     """Compare by the F1 of the longest common subsequence of words."""
-    from rapidfuzz.distance import LCSseq
-
     ours, theirs = _rouge_words(text), _rouge_words(reference)
-    return _f1(int(LCSseq.similarity(ours, theirs)), len(ours), len(theirs))
+    return _f1(_longest_common()(ours, theirs), len(ours), len(theirs))
 
 
 def bleu(text: str, reference: str) -> float:
@@ -146,6 +146,20 @@ def _synonyms() -> Any:
 
 
 @lru_cache(maxsize=1)
+def _weighted_ratio() -> Callable[[str, str], float]:
+    from rapidfuzz import fuzz, utils
+
+    return partial(fuzz.WRatio, processor=utils.default_process)
+
+
+@lru_cache(maxsize=1)
+def _longest_common() -> Callable[[Sequence[bytes], Sequence[bytes]], int]:
+    from rapidfuzz.distance import LCSseq
+
+    return LCSseq.similarity
+
+
+@lru_cache(maxsize=1)
 def _tokenizer() -> Callable[[str], list[str]]:
     from nltk.tokenize import NLTKWordTokenizer
 
@@ -174,15 +188,15 @@ def _reference_ngrams(text: str, n: int) -> Counter[tuple[str, ...]]:
     return _ngrams(_reference_words(text), n)
 
 
-def _rouge_words(text: str) -> list[str]:
-    return _NOT_ROUGE.sub(" ", text.lower()).split()
+def _rouge_words(text: str) -> list[bytes]:
+    return text.lower().encode("ascii", "replace").translate(_ROUGE_BYTES).split()
 
 
-def _ngrams(words: Sequence[str], n: int) -> Counter[tuple[str, ...]]:
+def _ngrams(words: Sequence[_Word], n: int) -> Counter[tuple[_Word, ...]]:
     return Counter(zip(*(words[start:] for start in range(n)), strict=False))
 
 
-def _overlap(ours: Counter[tuple[str, ...]], theirs: Counter[tuple[str, ...]]) -> int:
+def _overlap(ours: Counter[tuple[_Word, ...]], theirs: Counter[tuple[_Word, ...]]) -> int:
     return sum(min(count, theirs[gram]) for gram, count in ours.items() if gram in theirs)
 
 

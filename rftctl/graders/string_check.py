@@ -6,22 +6,20 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+import operator
 from typing import TYPE_CHECKING, Any
 
-from rftctl.graders.base import Grade, sample_namespace, unreadable
-from rftctl.template import TemplateError, parse_template
+from rftctl.graders.base import ComparingGrader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from rftctl.dataset import Sample
     from rftctl.graders.checks import Checker
 
 
 OPERATIONS: dict[str, Callable[[str, str], bool]] = {
-    "eq": lambda text, other: text == other,
-    "ne": lambda text, other: text != other,
+    "eq": operator.eq,
+    "ne": operator.ne,
     "like": lambda text, part: part in text,
     "ilike": lambda text, part: part.lower() in text.lower(),
 }
@@ -41,29 +39,10 @@ def check_string_check(check: Checker) -> None:
     check.varies((check.template("input"), check.template("reference")))
 
 
-class StringCheckGrader:
+class StringCheckGrader(ComparingGrader):
     """Compares two rendered templates."""
 
     type = "string_check"
 
     def __init__(self, config: dict[str, Any]) -> None:
-        self.name: str = config["name"]
-        self._input = parse_template(config["input"])
-        self._reference = parse_template(config["reference"])
-        self._holds = OPERATIONS[config["operation"]]
-
-    def grade_batch(self, pairs: Sequence[tuple[Sample, dict[str, Any]]]) -> list[Grade]:
-        """Grade each (sample, item): 1.0 where the operation holds, else 0.0."""
-        return [self._grade(sample, item) for sample, item in pairs]
-
-    def _grade(self, sample: Sample, item: dict[str, Any]) -> Grade:
-        start = perf_counter()
-        namespace = sample_namespace(sample)
-        try:
-            holds = self._holds(self._input.render(item, namespace), self._reference.render(item, namespace))
-        except TemplateError as error:
-            return unreadable(error, sample)
-        return Grade(1.0 if holds else 0.0, execution_time_s=perf_counter() - start)
-
-    def close(self) -> None:
-        """Free nothing: this grader holds nothing."""
+        super().__init__(config, OPERATIONS[config["operation"]])

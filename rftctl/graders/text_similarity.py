@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from rftctl.graders.base import Grade, sample_namespace, unreadable
+from rftctl.graders.base import ComparingGrader
 from rftctl.graders.similarity import METRICS, has_wordnet, require_metric
-from rftctl.template import TemplateError, parse_template
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rftctl.dataset import Sample
     from rftctl.graders.checks import Checker
 
 _RENAMED = {
@@ -38,30 +33,10 @@ def check_text_similarity(check: Checker) -> None:
     check.varies((check.template("input"), check.template("reference")))
 
 
-class TextSimilarityGrader:
+class TextSimilarityGrader(ComparingGrader):
     """Measures how alike two rendered templates are."""
 
     type = "text_similarity"
 
     def __init__(self, config: dict[str, Any]) -> None:
-        self.name: str = config["name"]
-        self._input = parse_template(config["input"])
-        self._reference = parse_template(config["reference"])
-        self._metric = require_metric(config["evaluation_metric"])
-
-    def grade_batch(self, pairs: Sequence[tuple[Sample, dict[str, Any]]]) -> list[Grade]:
-        """Grade each (sample, item) by the metric, 0 to 1."""
-        return [self._grade(sample, item) for sample, item in pairs]
-
-    def _grade(self, sample: Sample, item: dict[str, Any]) -> Grade:
-        start = perf_counter()
-        namespace = sample_namespace(sample)
-        try:
-            text = self._input.render(item, namespace)
-            reference = self._reference.render(item, namespace)
-        except TemplateError as error:
-            return unreadable(error, sample)
-        return Grade.of(self._metric(text, reference), execution_time_s=perf_counter() - start)
-
-    def close(self) -> None:
-        """Free nothing: this grader holds nothing."""
+        super().__init__(config, require_metric(config["evaluation_metric"]))

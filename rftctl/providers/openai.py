@@ -23,8 +23,13 @@ BASE_URL = "https://api.openai.com/v1"
 def connect(name: str, profile: Profile, home: Home, environ: Mapping[str, str]) -> OpenAIAPI:
     """Connect with `OPENAI_API_KEY`, to `OPENAI_BASE_URL` if it is set."""
     key = required(environ, "OPENAI_API_KEY", name)
-    base_url = checked_url(environ.get("OPENAI_BASE_URL") or BASE_URL, name)
+    base_url = base_url_in(environ, name)
     return OpenAIAPI(name, profile, lambda: make_client(base_url, key, is_own_account=True))
+
+
+def base_url_in(environ: Mapping[str, str], name: str) -> str:
+    """Give the address of the API, checked."""
+    return checked_url(environ.get("OPENAI_BASE_URL") or BASE_URL, name)
 
 
 def required(environ: Mapping[str, str], variable: str, provider: str) -> str:

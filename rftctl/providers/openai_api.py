@@ -7,23 +7,35 @@ The SDK's own retries stay on for reads only: it repeats a POST up to three time
 
 from __future__ import annotations
 
-import json
 import queue
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 import openai
 from anyio import CapacityLimiter, create_task_group, fail_after
 from anyio.from_thread import start_blocking_portal
 
-from rftctl.dataset import ABSENT, Sample, parse_output
 from rftctl.errors import OutcomeUnknownError, ProviderError
 from rftctl.providers.base import Answer
+from rftctl.providers.bounded import bound_reply
+from rftctl.providers.deadlines import call_deadline_s, chat_deadline_s, upload_deadline_s
+from rftctl.providers.paging import PAGE, read_pages, rows_of
+from rftctl.providers.replies import (
+    NOT_THE_API,
+    body_of,
+    chat_answer,
+    created_job,
+    identity_of,
+    object_of,
+    refusal_of,
+)
+from rftctl.redaction import learn
 from rftctl.text import one_line
-from rftctl.wire import Checkpoint, Job, JobEvent, mapping, number
+from rftctl.wire import Checkpoint, Job, JobEvent, mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
@@ -32,13 +44,6 @@ if TYPE_CHECKING:
     from rftctl.profiles import Profile
 
 T = TypeVar("T")
-
-PAGE = 100
-DEADLINE_S = 120.0
-UPLOAD_DEADLINE_S = 1800.0
-CHAT_DEADLINE_S = 600.0
-MAX_PAGES = 10_000
-_NOT_THE_API = "check the base URL: is it the API itself?"
 
 
 class OpenAIAPI:
@@ -65,7 +70,8 @@ class OpenAIAPI:
         reading = self._portal.call(client)
         self._reading = reading
         self._writing = reading.with_options(max_retries=0)
-        self._secret = reading.api_key or "***"
+        learn(reading.api_key or "")
+        self.address = str(reading.base_url)
         self._stack.callback(self._portal.call, reading.close)
 
     def close(self) -> None:
@@ -81,38 +87,64 @@ class OpenAIAPI:
                     file=(path.name, file, "application/jsonl"), purpose="fine-tune"
                 )
 
-            reply = self._write(f"upload of '{path.name}'", send, UPLOAD_DEADLINE_S)
-        return _identity(_body(reply), "file")
+            what = f"upload of '{path.name}'"
+            return self._settled(
+                what, lambda: identity_of(body_of(self._write(what, send, upload_deadline_s())), "file")
+            )
 
     def has_file(self, file_id: str) -> bool:
         """Tell whether the provider still holds a file."""
         try:
-            self._get(f"/files/{file_id}")
+            self._get(f"/files/{_part(file_id)}")
         except ProviderError as error:
             if error.status in (400, 404):
                 return False
             raise
         return True
 
+    def list_files(self) -> list[dict[str, Any]]:
+        """List the files held, as raw dicts."""
+        return list(self._pages("/files", {}, must_end=True))
+
+    def delete_file(self, file_id: str) -> bool:
+        """Remove a file; False when it was gone already."""
+
+        async def send() -> object:
+            return await self._writing.delete(f"/files/{_part(file_id)}", cast_to=object)
+
+        try:
+            self._call(f"removal of '{file_id}'", send, call_deadline_s())
+        except ProviderError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
     def create_job(self, request: dict[str, Any]) -> Job:
         """Create a job; sent once, never repeated."""
-        return self._job(self._post("/fine_tuning/jobs", request))
+        path = "/fine_tuning/jobs"
+        return self._settled(path, lambda: created_job(self._post(path, request), request))
 
     def job(self, job_id: str) -> Job:
         """Read a job."""
-        return self._job(self._get(f"/fine_tuning/jobs/{job_id}"))
+        return self._job(self._get(f"/fine_tuning/jobs/{_part(job_id)}"), job_id)
 
     def find_jobs(self, metadata: dict[str, str]) -> list[Job]:
-        """List the jobs with these metadata; filtered here too, since servers may ignore the filter."""
+        """List the jobs with these metadata; filtered here too, since servers may ignore the filter.
+
+        Raises:
+            ProviderError: also when the list cannot be read to its end, since absence is then not proven.
+        """
         query = {f"metadata[{key}]": value for key, value in metadata.items()}
-        jobs = [self._job(raw) for raw in self._pages("/fine_tuning/jobs", query)]
-        return [job for job in jobs if metadata.items() <= job.metadata.items()]
+        raws = self._pages("/fine_tuning/jobs", query, must_end=True)
+        wanted = [raw for raw in raws if metadata.items() <= mapping(raw.get("metadata")).items()]
+        return [self._job(raw) for raw in wanted]
 
     def events(self, job_id: str, known: AbstractSet[str] = frozenset()) -> list[JobEvent]:
         """Read events, oldest first, until one page after an event already known."""
         events: dict[str, JobEvent] = {}
         pages_left = None
-        for count, raw in enumerate(self._pages(f"/fine_tuning/jobs/{job_id}/events", {}), 1):
+        for count, raw in enumerate(self._pages(f"/fine_tuning/jobs/{_part(job_id)}/events", {}), 1):
             event = self._read(JobEvent.from_wire, raw)
             events[event.id] = event
             if event.id in known and pages_left is None:
@@ -123,28 +155,36 @@ class OpenAIAPI:
 
     def checkpoints(self, job_id: str) -> list[Checkpoint]:
         """List a job's checkpoints, newest first."""
-        raws = self._pages(f"/fine_tuning/jobs/{job_id}/checkpoints", {})
+        raws = self._pages(f"/fine_tuning/jobs/{_part(job_id)}/checkpoints", {})
         return sorted((self._read(Checkpoint.from_wire, raw) for raw in raws), key=lambda c: -c.step)
 
     def cancel(self, job_id: str) -> Job:
         """End a job for good."""
-        return self._job(self._post(f"/fine_tuning/jobs/{job_id}/cancel", {}))
+        return self._steer(job_id, "cancel")
 
     def pause(self, job_id: str) -> Job:
         """Stop a job so that it can go on later."""
-        return self._job(self._post(f"/fine_tuning/jobs/{job_id}/pause", {}))
+        return self._steer(job_id, "pause")
 
     def resume(self, job_id: str) -> Job:
         """Let a paused job go on."""
-        return self._job(self._post(f"/fine_tuning/jobs/{job_id}/resume", {}))
+        return self._steer(job_id, "resume")
 
     def models(self) -> list[dict[str, Any]]:
         """List the models offered, as raw dicts."""
-        return list(self._get("/models").get("data") or ())
+        return rows_of(self._get("/models"), "/models")
 
-    def run_grader(self, grader: dict[str, Any], sample: str, item: dict[str, Any]) -> dict[str, Any]:
+    def run_grader(
+        self,
+        grader: dict[str, Any],
+        sample: str,
+        item: dict[str, Any],
+        judge: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         """Grade one text sample on the provider's side; the raw reply."""
-        body = {"grader": grader, "model_sample": sample, "item": item}
+        body: dict[str, Any] = {"grader": grader, "model_sample": sample, "item": item}
+        if judge is not None and self.profile.accepts_engine:
+            body["rftctl"] = {"judge": dict(judge)}
         return self._post("/fine_tuning/alpha/graders/run", body)
 
     def validate_grader(self, grader: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +198,7 @@ class OpenAIAPI:
             reply = await self._reading.files.content(file_id)
             return await reply.aread()
 
-        return self._call(f"download of '{file_id}'", fetch, UPLOAD_DEADLINE_S)
+        return self._call(f"download of '{file_id}'", fetch, upload_deadline_s())
 
     def answers(
         self, model: str, requests: Sequence[dict[str, Any]], *, concurrency: int
@@ -188,50 +228,46 @@ class OpenAIAPI:
 
     async def _answer(self, index: int, body: dict[str, Any]) -> Answer:
         try:
-            with fail_after(CHAT_DEADLINE_S):
+            with fail_after(chat_deadline_s()):
                 # A repeated question costs tokens but changes nothing, so the SDK's retries are welcome here.
                 raw = await self._reading.post("/chat/completions", body=body, cast_to=object)
-            return _answer(index, raw, has_response_format="response_format" in body)
+            return chat_answer(index, raw, has_response_format="response_format" in body)
         except (openai.OpenAIError, TimeoutError) as error:
             return Answer(index, None, self._failure(f"model '{body['model']}'", error))
-        except ValueError:
+        except (ValueError, RecursionError):
             return Answer(
                 index,
                 None,
                 ProviderError(
-                    f"{self.name}: the model's reply is not JSON", _NOT_THE_API, is_not_the_api=True
+                    f"{self.name}: the model's reply is not JSON", NOT_THE_API, is_not_the_api=True
                 ),
             )
         except ProviderError as error:
             return Answer(index, None, error)
 
+    def _steer(self, job_id: str, verb: str) -> Job:
+        path = f"/fine_tuning/jobs/{_part(job_id)}/{verb}"
+        return self._settled(path, lambda: self._job(self._post(path, {}), job_id))
+
     def _get(self, path: str, query: dict[str, Any] | None = None) -> dict[str, Any]:
         async def fetch() -> object:
             return await self._reading.get(path, cast_to=object, options={"params": query or {}})
 
-        return _object(self._call(path, fetch, DEADLINE_S))
+        return object_of(self._call(path, fetch, call_deadline_s()))
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         async def send() -> object:
             return await self._writing.post(path, body=body, cast_to=object)
 
-        return _object(self._write(path, send, DEADLINE_S))
+        return object_of(self._write(path, send, call_deadline_s()))
 
-    def _pages(self, path: str, query: dict[str, str]) -> Iterator[dict[str, Any]]:
-        seen: set[str] = set()
-        cursor: dict[str, str] = {}
-        for _ in range(MAX_PAGES):
-            page = self._get(path, {"limit": str(PAGE), **query, **cursor})
-            rows = [row for row in page.get("data") or () if isinstance(row, dict)]
-            yield from rows
-            last = str(rows[-1].get("id")) if rows else ""
-            # The same cursor twice would page for ever.
-            if not page.get("has_more") or not rows or last in seen:
-                return
-            seen.add(last)
-            cursor = {"after": last}
+    def _pages(self, path: str, query: dict[str, str], *, must_end: bool = False) -> Iterator[dict[str, Any]]:
+        return read_pages(self._get, path, query, must_end=must_end)
 
-    def _job(self, raw: dict[str, Any]) -> Job:
+    def _job(self, raw: dict[str, Any], job_id: str | None = None) -> Job:
+        if job_id is not None and raw.get("id") != job_id:
+            message = f"{self.name} answered for another job than {one_line(job_id)}"
+            raise ProviderError(message, NOT_THE_API, is_not_the_api=True)
         return self._read(Job.from_wire, raw)
 
     def _read(self, read: Callable[[dict[str, Any]], T], raw: dict[str, Any]) -> T:
@@ -243,16 +279,7 @@ class OpenAIAPI:
     def _failure(self, what: str, error: BaseException) -> ProviderError:
         name = self.name
         if isinstance(error, openai.APIStatusError):
-            body = mapping(error.body)
-            # A server may echo the key that it refuses.
-            message = str(body.get("message") or error.message).replace(self._secret, "***")
-            hint, code = _HINTS.get(error.status_code, ""), body.get("code")
-            return ProviderError(
-                f"{name}: {one_line(message, limit=300)}",
-                hint,
-                status=error.status_code,
-                code=code if isinstance(code, str) else None,
-            )
+            return refusal_of(name, error.status_code, error.body, error.message)
         if isinstance(error, TimeoutError | openai.APITimeoutError):
             return ProviderError(f"{name} did not answer {what} in time", "try again later")
         reason = one_line(str(error.__cause__ or error), limit=200)
@@ -271,10 +298,10 @@ class OpenAIAPI:
             return self._portal.call(bounded)
         except (openai.OpenAIError, TimeoutError) as error:
             raise self._failure(what, error) from error
-        except ValueError as error:
-            # The SDK lets the JSON reader's own complaint through.
+        except (ValueError, RecursionError) as error:
+            # The SDK lets the JSON reader's own complaint through; nesting without end is one of them.
             raise ProviderError(
-                f"{self.name}: the reply to {what} is not JSON", _NOT_THE_API, is_not_the_api=True
+                f"{self.name}: the reply to {what} is not JSON", NOT_THE_API, is_not_the_api=True
             ) from error
 
     def _write(self, what: str, act: Callable[[], Awaitable[T]], deadline_s: float) -> T:
@@ -282,21 +309,38 @@ class OpenAIAPI:
             return self._call(what, act, deadline_s)
         except ProviderError as error:
             if _is_doubtful(error):
-                raise OutcomeUnknownError(
-                    f"{self.name} did not answer '{what}', so nobody knows whether it was done",
-                    "run the same command again: it looks before it sends",
-                ) from error
+                raise self._unknown(what) from error
             raise
+
+    def _settled(self, what: str, read: Callable[[], T]) -> T:
+        """Take an answer that says neither yes nor no for an unknown outcome: the act may have been done."""
+        try:
+            return read()
+        except ProviderError as error:
+            if error.status is None and not _never_sent(error.__cause__):
+                raise self._unknown(what, f": {error.message}") from error
+            raise
+
+    def _unknown(self, what: str, reason: str = "") -> OutcomeUnknownError:
+        return OutcomeUnknownError(
+            f"{self.name} did not answer '{what}' clearly, so nobody knows whether it was done{reason}",
+            "run the same command again; a job is looked for before it is sent, a file may be sent twice",
+        )
 
 
 def http_client(transport: httpx2.AsyncBaseTransport | None = None) -> httpx2.AsyncClient:
     """Make the HTTP client of a connection: redirects off, since they repeat writes elsewhere."""
-    return openai.DefaultAsyncHttpxClient(transport=transport, follow_redirects=False)
+    return openai.DefaultAsyncHttpxClient(
+        transport=transport,
+        follow_redirects=False,
+        headers={"Accept-Encoding": "identity"},
+        event_hooks={"response": [bound_reply]},
+    )
 
 
 def make_client(
     base_url: str | None,
-    api_key: str,
+    api_key: str | Callable[[], Awaitable[str]],
     *,
     transport: httpx2.AsyncBaseTransport | None = None,
     headers: dict[str, str] | None = None,
@@ -305,6 +349,7 @@ def make_client(
     """Make the SDK's client; call it inside the event loop's thread.
 
     Args:
+        api_key: a key, or where a fresh token comes from before each call.
         is_own_account: it is OpenAI itself, so the account named in the environment goes along.
     """
     client = openai.AsyncOpenAI(
@@ -312,7 +357,7 @@ def make_client(
         api_key=api_key,
         http_client=http_client(transport),
         default_headers=headers,
-        timeout=CHAT_DEADLINE_S,
+        timeout=chat_deadline_s(),
     )
     if not is_own_account:
         # The SDK takes these from OPENAI_ORG_ID and OPENAI_PROJECT_ID and would send them to anybody.
@@ -320,65 +365,16 @@ def make_client(
     return client
 
 
-def _answer(index: int, raw: object, *, has_response_format: bool) -> Answer:
-    body = _object(raw)
-    choices = body.get("choices")
-    choice = mapping(choices[0]) if isinstance(choices, list) and choices else {}
-    message = choice.get("message")
-    if not isinstance(message, dict):
-        raise ProviderError("the model's reply has no message")
-    usage = {k: v for k, v in mapping(body.get("usage")).items() if isinstance(v, int)}
-    details = mapping(mapping(body.get("usage")).get("completion_tokens_details"))
-    text, tools = message.get("content"), message.get("tool_calls")
-    text = text if isinstance(text, str) else ""
-    sample = Sample(
-        output_text=text,
-        output_json=parse_output(text) if has_response_format else ABSENT,
-        output_tools=tools if isinstance(tools, list) else [],
-        finish_reason=str(choice.get("finish_reason") or "stop"),
-        completion_tokens=usage.get("completion_tokens", 0),
-        reasoning_tokens=int(number(details.get("reasoning_tokens")) or 0),
-    )
-    return Answer(index, sample, token_usage=usage)
-
-
-def _body(reply: object) -> dict[str, Any]:
-    text = getattr(reply, "text", "")
-    try:
-        return _object(json.loads(text() if callable(text) else text))
-    except ValueError as error:
-        raise ProviderError("the provider's reply is not JSON", _NOT_THE_API, is_not_the_api=True) from error
-
-
-def _object(raw: object) -> dict[str, Any]:
-    if not isinstance(raw, dict):
-        raise ProviderError(
-            f"the provider's reply is not a JSON object: '{one_line(str(raw), limit=60)}'",
-            _NOT_THE_API,
-            is_not_the_api=True,
-        )
-    return raw
-
-
-def _identity(raw: dict[str, Any], what: str) -> str:
-    identity = raw.get("id")
-    if not isinstance(identity, str) or not identity:
-        raise ProviderError(f"the provider's {what} has no id")
-    return identity
-
-
-_HINTS = {
-    401: "check the key: it comes from the provider's environment variable",
-    403: "this account may not do that; rftctl validate --online says what it may",
-    404: "it is gone, or belongs to another project or key",
-    429: "the provider limits requests; wait and run the command again",
-}
+def _part(identity: str) -> str:
+    """Make an id one part of a path, whatever is in it."""
+    return quote(identity, safe="")
 
 
 def _is_doubtful(error: ProviderError) -> bool:
-    # A gateway's 5xx says nothing about the service behind it; it may have done what was asked.
+    # A gateway's 5xx says nothing about the service behind it; it may have done what was asked. A 303 is how
+    # some answer what they have done; the other redirects say that nothing was done here.
     if error.status is not None:
-        return error.status >= 500 or error.status == 408
+        return error.status >= 500 or error.status in (408, 303)
     return not _never_sent(error.__cause__)
 
 

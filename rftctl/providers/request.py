@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from rftctl.graders import wire_config
 
+LAUNCH_KEY, RUN_KEY, SPEC_KEY, DATA_KEY = "rftctl_launch", "rftctl_run", "rftctl_spec", "rftctl_data"
+"""A job's metadata that are rftctl's own: by them a job is found again from any machine. The API takes 16
+pairs of 64 and 512 characters, and `validate` keeps these four free."""
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -51,6 +55,7 @@ def job_request(
     }
     optional = {"validation_file": validation_file, "suffix": spec.suffix, "seed": spec.seed}
     body |= {key: value for key, value in optional.items() if value is not None}
+    body = {**profile.request_keys, **body}
     if profile.accepts_engine:
         body["rftctl"] = {"engine": spec.engine.model_dump(exclude_unset=True)}
         if judge is not None:

@@ -5,39 +5,29 @@ In: a report. Out: what Rich prints, within 80 columns.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from rftctl.report.cells import make_table, number
+from rftctl.report.findings import show_findings, verdict
 from rftctl.text import one_line, plural, safe
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from rftctl.commands.draft import DraftReport
     from rftctl.commands.explain import Explanation
-    from rftctl.commands.grade import GradeReport
+    from rftctl.commands.grade import CaseResult, GradeReport
     from rftctl.commands.grading import ExportReport
     from rftctl.commands.parity import ParityReport
-    from rftctl.commands.report_card import ReportCard
     from rftctl.commands.validate import ValidationReport
     from rftctl.report.console import Terminal
 
 
 def validation(report: ValidationReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
-    """Lay out what validation found, each finding at its place."""
-    for finding in report.findings:
-        terminal.finding(finding)
-    for code, count in report.left_out.items():
-        terminal.err.print(Text(f"and {count:,} more of {code}", style="dim"))
-    counts = ", ".join(f"{name} {plural(count, 'row')}" for name, count in report.n_examples.items())
-    verdict = (
-        Text("valid", style="bold green") if report.exit_code == 0 else Text("not valid", style="bold red")
-    )
-    found = f"{plural(report.n_errors, 'error')}, {plural(report.n_warnings, 'warning')}"
-    return [Text.assemble(verdict, f": {found}; {counts or 'no rows'}")]
+    """Lay out what validation found: the worst first, each with its line, and the verdict at the end."""
+    show_findings(report, terminal)
+    return [verdict(report)]
 
 
 def grading(report: GradeReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
@@ -48,9 +38,8 @@ def grading(report: GradeReport, terminal: Terminal, brief: bool) -> list[Render
     if missed:
         table = make_table("line", "reward", "expected", "what happened, or the output", last_wraps=True)
         for result in missed[:20]:
-            what = "; ".join(f"{k}: {v}" for k, v in result.details.items()) or "missed"
             table.add_row(
-                str(result.line), number(result.reward), str(result.expected), one_line(what, limit=200)
+                str(result.line), number(result.reward), str(result.expected), _what_happened(result)
             )
         parts.append(table)
         if len(missed) > 20:
@@ -64,10 +53,18 @@ def grading(report: GradeReport, terminal: Terminal, brief: bool) -> list[Render
         Text.assemble(
             ("as expected" if report.exit_code == 0 else "not as expected", style),
             f": {plural(summary.n, 'sample')}, {summary.n_missed} missed, ",
-            f"{summary.n_failed} without a reward; mean reward {number(summary.mean_reward)}",
+            f"{summary.n_failed} without a reward",
+            " (the platform uses 0)" if summary.n_failed else "",
+            f"; mean reward {number(summary.mean_reward)}",
         )
     )
     return parts
+
+
+def _what_happened(result: CaseResult) -> str:
+    if result.details:
+        return one_line("; ".join(f"{flag}: {what}" for flag, what in result.details.items()), limit=400)
+    return one_line(result.output, limit=80) or "(an empty output)"
 
 
 def _histogram(report: GradeReport, terminal: Terminal) -> Text:
@@ -82,37 +79,6 @@ def _histogram(report: GradeReport, terminal: Terminal) -> Text:
         text.append(f"{low + index * width:8.3f}  ", style="dim")
         text.append(bar, style="cyan").append(f" {count}\n" if count else "\n")
     return text
-
-
-def card(report: ReportCard, terminal: Terminal, brief: bool) -> list[RenderableType]:
-    """Lay out what each kind of output earned, and the verdict on the grader."""
-    table = make_table("kind of output", "n", "mean reward", "paid", "for example", last_wraps=True)
-    for family in report.families:
-        style = "red" if family.is_weakness else "green" if family.is_good else ""
-        table.add_row(
-            Text(family.family, style=style),
-            str(family.n),
-            number(family.mean_reward),
-            f"{family.paid_share:.0%}",
-            one_line(family.example, limit=24),
-        )
-    low, high = report.discrimination_low, report.discrimination_high
-    beats = f"right beats wrong on {report.discrimination:.0%} of {plural(report.n_rows, 'row')}"
-    style = "bold green" if report.exit_code == 0 else "bold red"
-    return [
-        table,
-        Text(
-            f"{beats} (95 % interval {low:.0%} to {high:.0%}); {report.flip_share:.0%} flip when graded again"
-        ),
-        *(Text(one_line(note, limit=300), style="dim") for note in report.notes),
-        Text.assemble((report.verdict, style), f": {report.reason}"),
-    ]
-
-
-def drafted(report: DraftReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
-    """Lay out a drafted grader under its own report card."""
-    lines = ["grader:", *(f"  {line}" for line in json.dumps(report.grader, indent=2).splitlines())]
-    return [*card(report.card, terminal, brief), Text(safe("\n".join(lines)))]
 
 
 def parity(report: ParityReport, terminal: Terminal, brief: bool) -> list[RenderableType]:

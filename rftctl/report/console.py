@@ -5,7 +5,6 @@ In: the options every command shares. Out: `Terminal`, which shows updates, docu
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from dataclasses import dataclass, field
@@ -118,7 +117,7 @@ class _Console(Console):
 def _console(*, stderr: bool) -> Console:
     # Markup and highlighting off: what we print may come from a model.
     stream = sys.stderr if stderr else sys.stdout
-    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+    if getattr(stream, "errors", None) == "strict" and hasattr(stream, "reconfigure"):
         # A narrow encoding shows an escape rather than ending the command.
         stream.reconfigure(errors="backslashreplace")
     return _Console(stderr=stderr, markup=False, highlight=False, emoji=False)

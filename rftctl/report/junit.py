@@ -1,6 +1,7 @@
 """Reports as JUnit XML, which every CI shows.
 
-In: a grade or validation report. Out: XML text; one test case per graded output, or per kind of finding.
+In: a report of grade (a report card, a draft or parity included) or of validate. Out: XML text; one test case
+per graded output, kind of output or finding.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from rftctl.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rftctl.commands.draft import DraftReport
     from rftctl.commands.grade import GradeReport
+    from rftctl.commands.parity import ParityReport
+    from rftctl.commands.report_card import ReportCard
     from rftctl.commands.validate import ValidationReport
 
 
@@ -65,8 +69,46 @@ def _validation(report: ValidationReport) -> ElementTree.Element:
     return suite
 
 
+def _card(report: ReportCard) -> ElementTree.Element:
+    weak = [family for family in report.families if family.is_weakness and not family.is_good]
+    n_failures = len(weak) + (report.exit_code != 0)
+    suite = _suite("rftctl grade --report-card", len(report.families) + 1, n_failures, 0, 0.0)
+    for family in report.families:
+        case = _case(suite, report.grader, family.family, 0.0)
+        if family in weak:
+            message = f"paid on {family.paid_share:.0%} of {family.n}, mean reward {family.mean_reward}"
+            ElementTree.SubElement(case, "failure", message=_xml(message)).text = _xml(family.example)
+    verdict = _case(suite, report.grader, "verdict", 0.0)
+    if report.exit_code:
+        ElementTree.SubElement(verdict, "failure", message=_xml(f"{report.verdict}: {report.reason}"))
+    return suite
+
+
+def _draft(report: DraftReport) -> ElementTree.Element:
+    return _card(report.card)
+
+
+def _parity(report: ParityReport) -> ElementTree.Element:
+    n_errors = int(report.n == 0)
+    suite = _suite("rftctl grade --parity", report.n + n_errors, len(report.different), n_errors, 0.0)
+    for row in report.different:
+        case = _case(suite, "parity", f"line {row.line}", 0.0)
+        message = f"reward {row.local_reward} here and {row.hosted_reward} there"
+        flags = f"flags here: {', '.join(row.local_errors)}; there: {', '.join(row.hosted_errors)}"
+        ElementTree.SubElement(case, "failure", message=_xml(message)).text = _xml(flags)
+    for number in range(report.n - len(report.different)):
+        _case(suite, "parity", f"equal {number + 1}", 0.0)
+    if n_errors:
+        case = _case(suite, "parity", "cases", 0.0)
+        ElementTree.SubElement(case, "error", message="there was no case to compare")
+    return suite
+
+
 _MAKERS: dict[str, Callable[..., ElementTree.Element]] = {
+    "DraftReport": _draft,
     "GradeReport": _grade,
+    "ParityReport": _parity,
+    "ReportCard": _card,
     "ValidationReport": _validation,
 }
 

@@ -1,4 +1,4 @@
-"""What cost, runs and doctor found, as tables.
+"""What cost, runs, files and doctor found, as tables.
 
 In: a report. Out: what Rich prints, within 80 columns.
 """
@@ -13,12 +13,16 @@ from rich.text import Text
 
 from rftctl.report.cells import make_table
 from rftctl.report.chart import draw_curve, legend
-from rftctl.text import one_line, safe
+from rftctl.text import one_line, plural, safe
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from rftctl.commands.doctor import DoctorReport
+    from rftctl.commands.export import RunsExport
+    from rftctl.commands.files import FilesReport, RemovalReport
+    from rftctl.commands.purge import PurgeReport
+    from rftctl.commands.recover import RecoverReport
     from rftctl.commands.runs import RunDetails, RunsReport
     from rftctl.cost import CostEstimate
     from rftctl.report.console import Terminal
@@ -53,6 +57,54 @@ def details(report: RunDetails, terminal: Terminal, brief: bool) -> list[Rendera
         report.curve, width=min(terminal.out.width, 80), height=12, ascii_only=terminal.ascii_only
     )
     return [*parts, Text.from_ansi(drawn), legend(ascii_only=terminal.ascii_only)] if drawn else parts
+
+
+def exported(report: RunsExport, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    """Say what was written where."""
+    return [Text(f"{plural(report.n_runs, 'run')} in {safe(report.path)} ({report.n_bytes:,} bytes)")]
+
+
+def purged(report: PurgeReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    """Say what is gone, and what lies elsewhere."""
+    lines = [Text(f"run {report.run_id} is erased", style="bold")]
+    lines += [Text(f"gone: {safe(what)}") for what in report.erased]
+    return [*lines, *(Text(f"stays: {safe(what)}", style="yellow") for what in report.stays)]
+
+
+def recovered(report: RecoverReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    """Say what was rebuilt from what."""
+    made = report.rebuilt
+    lines = [Text(safe(report.damage) if report.damage else "the ledger is sound", style="bold")]
+    if made is not None:
+        lines += [Text(f"read {plural(made.n_facts, 'fact')} of the journal")]
+        lines += [Text(f"read {plural(made.n_salvaged, 'row')} of the damaged file")]
+        for count, what in ((made.n_unreadable, "unreadable line"), (made.n_left_out, "fact without a run")):
+            lines += [Text(f"left out: {plural(count, what)}", style="yellow")] if count else []
+        lines += [Text(f"the damaged file is kept: {safe(str(made.aside))}")] if made.aside else []
+    lines += [Text(f"found again: run {safe(run_id)}") for run_id in report.found]
+    asked = ", ".join(report.asked) or "nobody"
+    return [*lines, Text(f"{plural(report.n_runs, 'run')}; asked {asked}", style="dim")]
+
+
+def files(report: FilesReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    """List files, rftctl's own marked."""
+    if not report.files:
+        return [Text(f"no files at {report.provider}", style="dim")]
+    table = make_table("file", "bytes", "made", "purpose", "used by", last_wraps=True)
+    for file in report.files:
+        made = time.strftime("%Y-%m-%d", time.localtime(file.created_at)) if file.created_at else "-"
+        owner = "" if file.is_ours else "not uploaded here"
+        use = ", ".join(file.runs) + (" (needed)" if file.is_needed else "")
+        size = "-" if file.n_bytes is None else f"{file.n_bytes:,}"
+        name = f"{one_line(file.file_id, limit=40)}\n{one_line(file.filename, limit=40)}".rstrip()
+        table.add_row(name, size, made, one_line(file.purpose, limit=12), safe(use or owner or "nobody"))
+    return [table]
+
+
+def removed(report: RemovalReport, terminal: Terminal, brief: bool) -> list[RenderableType]:
+    """Say what is gone."""
+    gone = f", {len(report.gone_before)} gone before" if report.gone_before else ""
+    return [Text(f"{plural(len(report.removed), 'file')} removed ({report.n_bytes:,} bytes){gone}")]
 
 
 def diagnosed(report: DoctorReport, terminal: Terminal, brief: bool) -> list[RenderableType]:

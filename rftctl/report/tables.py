@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from rftctl.report import checking, records, running, starting
+from rftctl.report import cards, checking, fixed, planning, records, resolved, running, starting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,18 +30,29 @@ _SHOW: dict[str, Callable[..., list[RenderableType]]] = {
     "InitReport": starting.started,
     "SamplesReport": starting.samples,
     "ValidationReport": checking.validation,
+    "FixReport": fixed.fixed,
+    "ResolvedReport": resolved.resolved,
     "GradeReport": checking.grading,
-    "ReportCard": checking.card,
-    "DraftReport": checking.drafted,
+    "ReportCard": cards.card,
+    "DraftReport": cards.drafted,
     "ParityReport": checking.parity,
     "ExportReport": checking.exported,
     "CostEstimate": records.estimate,
     "LaunchReport": running.launched,
+    "LaunchPlan": planning.planned,
+    "SettingsReport": planning.settled,
+    "AdoptReport": planning.adopted,
+    "ImportReport": planning.imported,
     "WatchReport": running.watched,
     "EvaluationReport": running.evaluated,
     "RunReport": running.ran,
     "RunsReport": records.runs,
     "RunDetails": records.details,
+    "RunsExport": records.exported,
+    "PurgeReport": records.purged,
+    "RecoverReport": records.recovered,
+    "FilesReport": records.files,
+    "RemovalReport": records.removed,
     "ControlReport": running.controlled,
     "DoctorReport": records.diagnosed,
     "Explanation": checking.explained,

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rftctl.sandbox.choose import Sandbox, choose_sandbox, probe_levels
-    from rftctl.sandbox.level import FIDELITY, CallResult, Limits, ProbeResult, SandboxLevel
+    from rftctl.sandbox.level import DEFAULT_LIMITS, FIDELITY, CallResult, Limits, ProbeResult, SandboxLevel
     from rftctl.sandbox.process import GraderProcess
 
 __all__ = [
+    "DEFAULT_LIMITS",
     "FIDELITY",
     "CallResult",
     "GraderProcess",

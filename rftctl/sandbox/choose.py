@@ -44,7 +44,7 @@ class Sandbox:
 
     Attributes:
         level: how strong it is.
-        description: one line: the level, what holds it, what is missing and how to raise it.
+        description: one line: the level, what holds it, what is missing and how to raise it, and the limits.
         limits: what one call may use.
     """
 
@@ -53,7 +53,7 @@ class Sandbox:
         self._processes: list[GraderProcess] = []
         self.level = launch.level
         self.limits = launch.limits
-        self.description = description
+        self.description = f"{description}; {launch.limits.describe(launch.level)}"
 
     def start(self, source: str, workers: int = 1) -> GraderProcess:
         """Start a worker for one grader's source.

@@ -43,6 +43,11 @@ class Limits:
     memory_bytes: int = 2 * GIB
     disk_bytes: int = 64 * MIB
 
+    def describe(self, level: SandboxLevel) -> str:
+        """Say in words what one call gets at a level."""
+        disk = f"{self.disk_bytes // MIB:,} MiB" if level is SandboxLevel.ISOLATED else "no"
+        return f"a call gets {self.time_s:g} s, {self.memory_bytes // MIB:,} MiB of memory, {disk} disk"
+
 
 DEFAULT_LIMITS = Limits()
 

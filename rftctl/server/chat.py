@@ -94,6 +94,10 @@ class Chat:
         Raises:
             RftctlError: no such model, or a prompt it cannot take.
         """
+        return await asyncio.wrap_future(self.submit(prompt))
+
+    def submit(self, prompt: ChatPrompt) -> Future[ChatAnswer]:
+        """Hand one request over; its future ends with the answer, or as `answer` does."""
         waiting = _Waiting(prompt)
         with self._lock:
             if self._is_closed:
@@ -102,7 +106,7 @@ class Chat:
                 self._thread = threading.Thread(target=self._run, name="rftctl-chat", daemon=True)
                 self._thread.start()
             self._queue.put(waiting)
-        return await asyncio.wrap_future(waiting.future)
+        return waiting.future
 
     def close(self) -> None:
         """Stop the thread after its present batch and free the model; may be called twice."""
@@ -191,8 +195,12 @@ class Chat:
                     _fail(waiting, RefusalError(409, "the service is closing"))
 
 
-def torch_backend(cache: Path) -> TrainBackend:
-    """Open this machine's backend for sampling; torch is loaded here, not before."""
+def torch_backend(cache: Path, threads: int | None = None) -> TrainBackend:
+    """Open this machine's backend for sampling; torch is loaded here, not before.
+
+    Args:
+        threads: CPU threads; by default as many as cores are free.
+    """
     from rftctl.engine.threads import worker_environment
 
     if "torch" not in sys.modules:
@@ -201,7 +209,7 @@ def torch_backend(cache: Path) -> TrainBackend:
             os.environ.setdefault(name, value)
     from rftctl.engine.torch_backend import TorchBackend
 
-    return TorchBackend(cache)
+    return TorchBackend(cache, threads=threads)
 
 
 def _rendered(policy: Policy, waiting: _Waiting) -> tuple[int, ...] | None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from rftctl.dataset import Sample
     from rftctl.engine.backend import Completion
+    from rftctl.server.store import Store
 
 DEFAULT_MAX_TOKENS = 256
 _MOST_TOKENS = 32_768
@@ -95,12 +96,21 @@ async def complete(request: Request) -> Response:
     body = await json_body(request)
     if body.get("stream"):
         raise bad("stream is not offered by the embedded service; leave it out", "stream")
+    service = service_of(request)
+    chat_request, prompt = await run_in_threadpool(read_chat, service.store, body)
+    return Reply(chat_reply(chat_request, await service.chat.answer(prompt)))
+
+
+def read_chat(store: Store, body: dict[str, Any]) -> tuple[ChatRequest, ChatPrompt]:
+    """Check a chat request and make it into what the sampling thread takes.
+
+    Raises:
+        RefusalError: it asks for something that is not offered, or for a model that is not here.
+    """
     chat_request = check_body(ChatRequest, body)
     _check_content(chat_request)
-    service = service_of(request)
-    weights = await run_in_threadpool(find_weights, service.store, chat_request.model)
-    prompt = ChatPrompt(
-        weights=weights,
+    return chat_request, ChatPrompt(
+        weights=find_weights(store, chat_request.model),
         messages=body["messages"],
         tools=None if chat_request.tool_choice == "none" else body.get("tools") or None,
         reasoning_effort=chat_request.reasoning_effort,
@@ -108,7 +118,6 @@ async def complete(request: Request) -> Response:
         settings=_settings(chat_request),
         seed=_seed(chat_request, body),
     )
-    return Reply(_reply(chat_request, await service.chat.answer(prompt)))
 
 
 def _settings(chat_request: ChatRequest) -> SamplingSettings:
@@ -138,7 +147,8 @@ def _check_content(chat_request: ChatRequest) -> None:
                 raise bad(f"content of type '{part.get('type')}' is not offered", f"messages.{index}.content")
 
 
-def _reply(chat_request: ChatRequest, answer: ChatAnswer) -> dict[str, Any]:
+def chat_reply(chat_request: ChatRequest, answer: ChatAnswer) -> dict[str, Any]:
+    """Lay an answer out as the API's chat completion."""
     return {
         "id": f"chatcmpl-{secrets.token_hex(12)}",
         "object": "chat.completion",

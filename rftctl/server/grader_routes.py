@@ -6,23 +6,27 @@ reward 0.0 and its flags raised; what it really said (no reward) stands under `r
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from rftctl.dataset import Sample, parse_output
-from rftctl.errors import InvalidInputError, NotOfferedError
+from rftctl.errors import InvalidInputError, NotOfferedError, ProviderError
 from rftctl.graders.base import ERROR_FLAGS
-from rftctl.server.handlers import json_body
+from rftctl.server.handlers import json_body, service_of
 from rftctl.server.refusal import Reply, bad, with_hint
 from rftctl.server.schema import RunGrader, ValidateGrader, check_body
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.requests import Request
     from starlette.responses import Response
 
     from rftctl.graders.base import Grade, Grader, TokenUsage
+    from rftctl.server.handlers import Service
 
 _DETAILS = (
     ("python_grader_server_error_type", "python_grader_server_error"),
@@ -35,34 +39,49 @@ async def validate(request: Request) -> Response:
     """Check a grader and return it as it was sent."""
     body = await json_body(request)
     check_body(ValidateGrader, body)
-    (await run_in_threadpool(_build, body["grader"])).close()
+
+    def build() -> None:
+        with _opened(service_of(request), body["grader"], None):
+            pass
+
+    await run_in_threadpool(build)
     return Reply({"grader": body["grader"]})
 
 
 async def run(request: Request) -> Response:
     """Grade one text sample."""
     body = await json_body(request)
-    check_body(RunGrader, body)
-    return Reply(await run_in_threadpool(_run, body))
+    service, extension = service_of(request), check_body(RunGrader, body).rftctl
+    if extension and extension.judge and not service.takes_judges:
+        raise bad("a judge is taken only from rftctl itself, not over a socket", "rftctl.judge")
+    return Reply(await run_in_threadpool(_run, service, body))
 
 
-def _run(body: dict[str, Any]) -> dict[str, Any]:
-    grader = _build(body["grader"])
-    try:
+def _run(service: Service, body: dict[str, Any]) -> dict[str, Any]:
+    with _opened(service, body["grader"], (body.get("rftctl") or {}).get("judge")) as grader:
         sample = Sample(body["model_sample"], parse_output(body["model_sample"]))
         (grade,) = grader.grade_batch([(sample, body.get("item") or {})])
         return _reply(grader, grade)
-    finally:
-        grader.close()
 
 
-def _build(config: dict[str, Any]) -> Grader:
+@contextmanager
+def _opened(service: Service, config: dict[str, Any], judge: dict[str, Any] | None) -> Iterator[Grader]:
+    """Open a grader with the judge that was sent, or with the service's own models as its judge."""
     from rftctl.graders import build_grader
+    from rftctl.judge import HttpJudge, JudgeSettings
+    from rftctl.server.judge import own_judge
 
-    try:
-        return build_grader(config)
-    except (InvalidInputError, NotOfferedError) as error:
-        raise bad(f"grader: {with_hint(error)}", "grader", "invalid_grader") from error
+    with ExitStack() as stack:
+        try:
+            if judge:
+                http = stack.enter_context(closing(HttpJudge(JudgeSettings.of(judge))))
+                grader = build_grader(config, sampler=http)
+            else:
+                grader = build_grader(config, sampler=own_judge(service.store, service.chat, config))
+        except (InvalidInputError, NotOfferedError, ProviderError) as error:
+            raise bad(f"grader: {with_hint(error)}", "grader", "invalid_grader") from error
+        stack.callback(grader.close)
+        yield grader
 
 
 def _reply(grader: Grader, grade: Grade) -> dict[str, Any]:

@@ -82,12 +82,19 @@ class CreateJob(_Body):
     rftctl: Extension | None = None
 
 
+class RunExtension(_Body):
+    """The `rftctl` key of a grader run: the judge, in place of the service's own models."""
+
+    judge: Judge | None = None
+
+
 class RunGrader(_Body):
     """The body of `POST /fine_tuning/alpha/graders/run`."""
 
     grader: GraderBody
     model_sample: str
     item: dict[str, Any] | None = None
+    rftctl: RunExtension | None = None
 
 
 class ValidateGrader(_Body):

@@ -24,7 +24,7 @@ from rftctl.text import plural
 if TYPE_CHECKING:
     import threading
 
-    from rftctl.dataset import Example
+    from rftctl.dataset import Example, Sampler
     from rftctl.engine.backend import CheckpointRef, TrainBackend
     from rftctl.graders.base import Grader
     from rftctl.server.store import Store
@@ -140,20 +140,27 @@ def _examples(store: Store, job: JobRow, param: str) -> list[Example]:
 def _grader(store: Store, job: JobRow) -> Grader:
     from rftctl.graders import build_grader
 
-    judge = (job.request.get("rftctl") or {}).get("judge")
     try:
-        sampler = None
-        if judge:
-            from rftctl.judge import HttpJudge, JudgeSettings
-
-            # No key at all is a setting too; any other null means the default.
-            given = {
-                name: value for name, value in judge.items() if value is not None or name == "api_key_env"
-            }
-            sampler = HttpJudge(JudgeSettings(**given), store.job_folder(job.id) / "answers.sqlite")
+        sampler = _judge(store, job, (job.request.get("rftctl") or {}).get("judge"))
         return build_grader(job.reinforcement["grader"], sampler=sampler)
     except (InvalidInputError, NotOfferedError, ProviderError) as error:
         raise JobError(f"grader: {with_hint(error)}", "invalid_grader", _GRADER) from error
+
+
+def _judge(store: Store, job: JobRow, settings: dict[str, Any] | None) -> Sampler | None:
+    """Open the judge that the job was given, or the service's own models where it was given none."""
+    if settings:
+        from rftctl.judge import HttpJudge, JudgeSettings
+
+        return HttpJudge(JudgeSettings.of(settings), store.job_folder(job.id) / "answers.sqlite")
+    from rftctl.server.chat import Chat, torch_backend
+    from rftctl.server.judge import own_judge
+
+    # The training owns the threads; a judge that chose anew would take them from it.
+    threads = job.engine.get("threads")
+    return own_judge(
+        store, Chat(lambda: torch_backend(model_cache(store), threads)), job.reinforcement["grader"]
+    )
 
 
 def _settings(store: Store, job: JobRow, n_examples: int) -> LoopSettings:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rftctl.errors import RftctlError
+from rftctl.redaction import guard_streams
 from rftctl.server.failures import describe
 from rftctl.server.history import add_message
 from rftctl.server.jobs import ACTIVE, move_job, need_job, update_job
@@ -109,6 +110,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("job_id")
     parser.add_argument("--lock", type=int, help="an open file that holds the job's lock already")
     options = parser.parse_args(arguments)
+    # For good: the interpreter itself writes the last traceback.
+    guard_streams()
     if options.lock is None:
         options.lock = take_lock(options.home / "jobs" / options.job_id / "worker.lock")
     if options.lock is None:

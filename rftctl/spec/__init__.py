@@ -5,6 +5,7 @@ In: a YAML file. Out: `SpecFile` (a `RunSpec` with the place of every key), or I
 
 from __future__ import annotations
 
+from rftctl.spec.editor import spec_schema
 from rftctl.spec.load import SpecFile, load_spec
 from rftctl.spec.model import (
     Budget,
@@ -14,7 +15,6 @@ from rftctl.spec.model import (
     RunSpec,
     Watch,
     WatchRule,
-    spec_schema,
 )
 
 __all__ = [

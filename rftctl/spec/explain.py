@@ -6,6 +6,7 @@ In: pydantic's errors. Out: findings RFT120 to RFT123 and RFT126, one a key, eac
 from __future__ import annotations
 
 import difflib
+import math
 import typing
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,7 @@ def known_keys(path: tuple[Key, ...]) -> list[str]:
         if isinstance(key, int) or model is None:
             continue
         annotation = model.model_fields[key].annotation if key in model.model_fields else None
-        model = _model_in(annotation)
+        model = model_in(annotation)
     return list(model.model_fields) if model else []
 
 
@@ -98,7 +99,8 @@ def _is_misspelt(missing: tuple[Key, ...], unknown: set[tuple[Key, ...]]) -> boo
     return bool(difflib.get_close_matches(str(missing[-1]), beside, n=1))
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """Find the part of a spec that a field holds, also in a list of them; None for a plain value."""
     for part in (annotation, *typing.get_args(annotation)):
         if isinstance(part, type) and issubclass(part, BaseModel):
             return part
@@ -128,8 +130,10 @@ def _finding(path: tuple[Key, ...], details: list[ErrorDetails], place: Callable
         return Finding("RFT120", Level.ERROR, at, f"key '{one_line(name)}' is not known", hint)
     if first["type"] == "missing":
         return Finding("RFT121", Level.ERROR, place(*path), f"key '{name}' is missing", f"add `{path[-1]}:`")
-    shown = _shown(first["input"])
     wanted = _wanted(details)
+    # `version: "1"` would read: '1' is not 1.
+    is_text = isinstance(first["input"], str) and first["input"] == wanted
+    shown = _shown(first["input"]) + (" is text, and" if is_text else "")
     code = "RFT123" if any(d["type"] in _RANGE for d in details) or _has_only_literals(details) else "RFT122"
     return Finding(code, Level.ERROR, place(*path), f"{name} {shown} is not {wanted}", _hint(details))
 
@@ -165,6 +169,8 @@ def _hint(details: list[ErrorDetails]) -> str:
     kinds = {detail["type"] for detail in details}
     if "bool_type" in kinds and isinstance(value, str):
         return "write true or false; YAML 1.2 reads yes, no, on and off as text"
+    if isinstance(value, float) and kinds & {"int_type", "int_from_float"}:
+        return f"write {math.floor(value)} or {math.floor(value) + 1}"
     if kinds & {"int_type", "float_type"} and isinstance(value, str):
         return _number_hint(value, details)
     if "string_type" in kinds:
@@ -185,6 +191,8 @@ def _number_hint(value: str, details: list[ErrorDetails]) -> str:
 def _literal_hint(value: str, details: list[ErrorDetails]) -> str:
     expected = " ".join(str((detail.get("ctx") or {}).get("expected", "")) for detail in details)
     words = [word for word in expected.replace(",", " ").replace("'", " ").split() if word != "or"]
+    if value in words and f"'{value}'" not in expected:
+        return f"write {value} without quotes"
     return suggest(value, words) or "rftctl schema prints what each key takes"
 
 

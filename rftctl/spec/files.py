@@ -84,11 +84,27 @@ class FileFinder:
     def _nearest(self, name: str) -> str:
         wanted = Path(name)
         folder = self.folder / wanted.parent
-        if not folder.resolve().is_relative_to(self.root) or not folder.is_dir():
-            return "paths are relative to the spec"
-        names = [entry.name for entry in folder.iterdir()]
-        close = difflib.get_close_matches(wanted.name, names, n=1, cutoff=0.6)
-        return f"did you mean '{wanted.parent / close[0]}'?" if close else "paths are relative to the spec"
+        looked = "paths are relative to the spec's folder"
+        if folder.resolve().is_relative_to(self.root) and folder.is_dir():
+            names = [entry.name for entry in _entries(folder)]
+            close = difflib.get_close_matches(wanted.name, names, n=1, cutoff=0.6)
+            if close:
+                return f"did you mean '{one_line(str(wanted.parent / close[0]))}'?"
+        elsewhere = self._elsewhere(wanted.name)
+        return f"did you mean '{one_line(elsewhere)}'? {looked}" if elsewhere else looked
+
+    def _elsewhere(self, name: str) -> str:
+        """Find a file of this name in the spec's folder or one level below it."""
+        folders = [self.folder, *(entry for entry in _entries(self.folder) if entry.is_dir())]
+        found = next((folder / name for folder in folders if (folder / name).is_file()), None)
+        return "" if found is None else str(found.relative_to(self.folder))
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 def inline_files(
@@ -120,6 +136,22 @@ def inline_files(
         return result
 
     return inline(config, keys), findings
+
+
+def named_files(config: Any, finder: FileFinder, place: PlaceOf, keys: tuple[Key, ...]) -> list[Path]:
+    """List the files that the `*_file` keys of a grader name, at any depth, as far as they are there."""
+    if isinstance(config, list):
+        pairs: list[tuple[Key, Any]] = list(enumerate(config))
+    else:
+        pairs = list(config.items()) if isinstance(config, dict) else []
+    found: list[Path] = []
+    for key, part in pairs:
+        if isinstance(key, str) and key.endswith(_SUFFIX) and isinstance(part, str):
+            path = finder.find(part, place(*keys, key))
+            found += [path] if isinstance(path, Path) else []
+        else:
+            found += named_files(part, finder, place, (*keys, key))
+    return found
 
 
 def _error(code: str, place: Place, message: str, hint: str) -> Finding:

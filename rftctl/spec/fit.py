@@ -80,7 +80,7 @@ class Fit:
                 Level.NOTE,
                 ("model",),
                 message,
-                "make sure that you may use it" if profile.is_billed else "",
+                "make sure that this holds for you" if profile.is_billed else "",
             )
 
     def _unlisted_model(self, model: str) -> Iterator[Finding]:
@@ -111,10 +111,14 @@ class Fit:
 
     def _target_works(self, target: str) -> bool:
         spec = self.spec_file.spec
-        plain = {"provider": spec.provider, "model": spec.model}
+        plain = {"provider": spec.provider, "model": spec.model, "grader": spec.grader}
         value: dict[str, Any] = merge(plain, spec.targets[target])
         profile = self.profiles.get(str(value.get("provider")))
-        return profile is not None and profile.offers_model(str(value.get("model")), self.today)
+        if profile is None or not profile.offers_model(str(value.get("model")), self.today):
+            return False
+        grader = value.get("grader")
+        parts = inner_graders(grader) if isinstance(grader, dict) else ()
+        return all(part.get("type") in _offered(profile, is_inner=bool(keys)) for keys, part in parts)
 
     def _hyperparameters(self) -> Iterator[Finding]:
         chosen = self.spec_file.spec.hyperparameters.model_dump(exclude_unset=True)
@@ -167,7 +171,7 @@ class Fit:
     def _graders(self) -> Iterator[Finding]:
         for keys, part in inner_graders(self.spec_file.grader):
             kind = part.get("type")
-            offered = self.profile.grader_types + (self.profile.inner_grader_types if keys else ())
+            offered = _offered(self.profile, is_inner=bool(keys))
             if not isinstance(kind, str) or kind in offered or not self._is_known_type(kind):
                 continue
             label = ".".join(("grader", *(str(key) for key in keys), "type"))
@@ -181,8 +185,10 @@ class Fit:
 
     def _type_hint(self, kind: str) -> str:
         others = [name for name, profile in self.profiles.items() if kind in profile.grader_types]
-        instead = f"one of {', '.join(self.profile.grader_types)}"
-        return f"use provider: {' or '.join(others)}, or {instead}" if others else f"use {instead}"
+        types = self.profile.grader_types
+        instead = f"{'one of ' if len(types) > 1 else ''}{', '.join(types)}"
+        here = f"at {self.profile.name} use {instead}"
+        return f"{here}; '{kind}' runs at {', '.join(others)}" if others else here
 
     def _judges(self) -> Iterator[Finding]:
         graders = model_graders(self.spec_file.grader)
@@ -216,3 +222,8 @@ class Fit:
         elif facts.retires_on is not None and self.today + SOON >= facts.retires_on:
             message = f"grader model '{model}' is shut down on {facts.retires_on}"
             yield self._finding("RFT424", Level.WARNING, keys, message, "a job that outlives it fails")
+
+
+def _offered(profile: Profile, *, is_inner: bool) -> tuple[str, ...]:
+    """Name the grader types that a job may have, or a multi inside it."""
+    return profile.grader_types + (profile.inner_grader_types if is_inner else ())

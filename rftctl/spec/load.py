@@ -19,9 +19,10 @@ from pydantic import ValidationError
 from rftctl.errors import InvalidInputError
 from rftctl.finding import Finding, Level, Place, has_errors
 from rftctl.spec.explain import explain_errors
-from rftctl.spec.files import FileFinder, find_root, inline_files
+from rftctl.spec.files import FileFinder, find_root, inline_files, named_files
 from rftctl.spec.model import RunSpec
 from rftctl.spec.overlay import Layers, lay_over, merge
+from rftctl.spec.secrets import has_secret
 from rftctl.strict_yaml import YamlDocument, read_yaml
 from rftctl.text import plural
 
@@ -42,9 +43,6 @@ FILE_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The data files a spec may name, and the keys that name them."""
 
 _VARIABLE = re.compile(r"\$\{[A-Za-z_]")
-_SECRET = re.compile(
-    r"\b(?:sk-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|hf_[A-Za-z0-9]{30,})"
-)
 
 
 @dataclass(frozen=True)
@@ -122,6 +120,37 @@ class SpecDraft:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class NamedFiles:
+    """The files that a spec names in any of its targets, as far as they are there; absolute paths.
+
+    Attributes:
+        rows: training, validation and test files.
+        cases: files of sample outputs.
+        texts: what graders name, such as their code.
+    """
+
+    rows: tuple[Path, ...]
+    cases: tuple[Path, ...]
+    texts: tuple[Path, ...]
+
+
+def files_of(draft: SpecDraft) -> NamedFiles:
+    """List every file that a spec names, those of its targets too."""
+    document, finder = draft.layers.document, FileFinder(draft.path.resolve().parent, draft.root)
+    targets = document.value.get("targets")
+    overlays = (
+        [part for part in targets.values() if isinstance(part, dict)] if isinstance(targets, dict) else []
+    )
+    found: dict[str, list[Path]] = {"rows": [], "cases": [], "texts": []}
+    for value in (draft.layers.value, document.value, *overlays):
+        layers = Layers(document, value)
+        for name, path in _find_files(layers, finder)[0].items():
+            found["cases" if name == "cases" else "rows"].append(path)
+        found["texts"] += named_files(value.get("grader"), finder, document.place, ("grader",))
+    return NamedFiles(**{kind: tuple(dict.fromkeys(paths)) for kind, paths in found.items()})
+
+
 def load_spec(
     path: Path, *, target: str | None = None, overrides: Mapping[str, str] = MappingProxyType({})
 ) -> SpecFile:
@@ -151,7 +180,7 @@ def draft_spec(
         raise _refusal([Finding("RFT111", Level.ERROR, document.place(), message, hint)])
     layers = lay_over(document, target, overrides)
     spec, findings = _validate(layers)
-    findings += [*layers.findings, *_text_findings(document), *_target_findings(document, layers)]
+    findings += [*layers.findings, *_text_findings(layers), *_target_findings(document, layers)]
     finder = FileFinder(path.resolve().parent, find_root(path))
     files, file_findings = _find_files(layers, finder)
     grader, grader_findings = _inline_grader(layers, finder)
@@ -189,17 +218,24 @@ def _target_findings(document: YamlDocument, layers: Layers) -> list[Finding]:
     return findings
 
 
-def _text_findings(document: YamlDocument) -> list[Finding]:
-    findings = []
-    for keys, text in _strings(document.value, ()):
+def _text_findings(layers: Layers) -> list[Finding]:
+    """Look through every text of the spec, targets included, and of the settings laid over it."""
+    document, findings = layers.document, []
+    texts = [(keys, text, document.place(*keys)) for keys, text in _strings(document.value, ())]
+    texts += [
+        (keys, text, layers.place(*keys))
+        for keys, text in _strings(layers.value, ())
+        if any(keys[: len(setting)] == setting for setting in layers.settings)
+    ]
+    for keys, text, place in texts:
         if _VARIABLE.search(text) and keys[:1] != ("grader",):
             message = f"{_dotted(keys)} holds '${{', and nothing is expanded in a spec"
             hint = "write the value, or set it with --set"
-            findings.append(Finding("RFT124", Level.ERROR, document.place(*keys), message, hint))
-        if _SECRET.search(text):
+            findings.append(Finding("RFT124", Level.ERROR, place, message, hint))
+        if has_secret(text):
             message = f"{_dotted(keys)} looks like a secret key"
             hint = "delete it and revoke the key; keys come from the environment"
-            findings.append(Finding("RFT136", Level.ERROR, document.place(*keys), message, hint))
+            findings.append(Finding("RFT136", Level.ERROR, place, message, hint))
     return findings
 
 

@@ -157,9 +157,3 @@ class RunSpec(_Part):
         description="Named overlays of these keys, chosen by --target. hyperparameters, engine, budget, "
         "watch, evaluate and metadata are overlaid key by key, other keys as a whole; null drops a key.",
     )
-
-
-def spec_schema() -> dict[str, Any]:
-    """Make the JSON Schema of a spec, with a description on every field, for editors."""
-    schema = RunSpec.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

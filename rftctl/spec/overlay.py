@@ -42,12 +42,46 @@ class Layers:
 
     def place(self, *keys: Key, of_key: bool = False) -> Place:
         """Point at what decided the value under these keys: a setting, the target, or the spec itself."""
+        keys = self._written(keys)
         for end in range(len(keys), 0, -1):
             if keys[:end] in self.settings:
                 return self.settings[keys[:end]]
         if self.target is not None and keys and self._is_overlaid(keys):
             return self.document.place("targets", self.target, *keys, of_key=of_key)
         return self.document.place(*keys, of_key=of_key)
+
+    def _written(self, keys: tuple[Key, ...]) -> tuple[Key, ...]:
+        """Name the key that stands in the spec: text that came from a file stands there as `NAME_file`."""
+        value: Any = self.value
+        for at, key in enumerate(keys):
+            if isinstance(value, dict) and key not in value and f"{key}_file" in value:
+                return (*keys[:at], f"{key}_file")
+            has_key = key in value if isinstance(value, dict) else isinstance(value, list)
+            if not has_key or (isinstance(key, int) and key >= len(value)):
+                return keys
+            value = value[key]
+        return keys
+
+    def origin(self, *keys: Key) -> str:
+        """Name what decided the value under these keys: `setting`, `target`, `spec`, or `default`."""
+        value: Any = self.value
+        for key in keys:
+            has_key = key in value if isinstance(value, dict) else isinstance(value, list)
+            if not has_key:
+                return "default"
+            value = value[key]
+        if any(keys[:end] in self.settings for end in range(len(keys), 0, -1)):
+            return "setting"
+        return "target" if self.target is not None and self._is_overlaid(keys) else "spec"
+
+    def is_dropped(self, *keys: Key) -> bool:
+        """Whether the target takes away what the spec says under these keys, by a null."""
+        overlay: Any = self.document.value["targets"][self.target] if self.target is not None else {}
+        for key in keys:
+            if not isinstance(overlay, dict) or key not in overlay:
+                return False
+            overlay = overlay[key]
+        return overlay is None
 
     def _is_overlaid(self, keys: tuple[Key, ...]) -> bool:
         overlay = self.document.value["targets"][self.target]
@@ -85,7 +119,9 @@ def merge(value: dict[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
 
 def suggest(name: object, known: list[str]) -> str:
     """Say `did you mean 'x'?`, or list what there is."""
-    close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.6)
+    text = str(name)
+    longer = [word for word in known if len(text) > 2 and word.startswith(text)]
+    close = longer if len(longer) == 1 else difflib.get_close_matches(text, known, n=1, cutoff=0.6)
     if close:
         return f"did you mean '{close[0]}'?"
     return f"known: {', '.join(sorted(known))}" if known else ""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ROUNDS = 3
 Command: TypeAlias = "tuple[list[str], Path, dict[str, str], Path]"
 PROMPTFOO = ("promptfoo", "0.121.20")
-SIZES = {"string_check": ((2_000, 22_000), (200, 1_000)), "python": ((200, 1_200), (10, 40))}
+SIZES = {"string_check": ((2_000, 20_000), (200, 1_000)), "python": ((200, 1_200), (10, 40))}
 AIMS = {"string_check": 50, "python": 20}
 CODE = "def grade(sample, item):\n    return float(sample['output_text'] == item['answer'])\n"
 ASSERTION = "def get_assert(output, context):\n    return output == context['vars']['answer']\n"
@@ -99,14 +99,14 @@ def timed(command: Command) -> tuple[float, float]:
 
 
 def check(result: Path) -> None:
-    """Refuse a run that did not grade what it was given."""
+    """Refuse a run that did not grade what it was given, or left a result out of its document."""
     document = json.loads(result.read_text())
     if result.suffix == ".out":
         summary = document["summary"]
-        graded, right = summary["n"], summary["mean_reward"] == 1.0
+        graded, right = len(document["results"]), summary["mean_reward"] == 1.0
     else:
-        stats = document["results"]["stats"]
-        graded, right = stats["successes"], stats["failures"] == stats["errors"] == 0
+        stats, results = document["results"]["stats"], document["results"]["results"]
+        graded, right = len(results), stats["failures"] == stats["errors"] == 0
     assert right, result
     assert graded == int(result.stem.rsplit("-", 1)[1]), result
 

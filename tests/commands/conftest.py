@@ -49,8 +49,8 @@ def lab(home: Path, server: ScriptedServer) -> Home:
 
 @pytest.fixture
 def lab_spec(tmp_path: Path) -> Path:
-    """Give the test a spec for `lab` whose estimate is 4 to 8 dollars, and a budget of 10."""
-    return write_tiny_spec(tmp_path / "project", LAB_SPEC + "budget: {max_usd: 10}\n")
+    """Give the test a spec for `lab` whose estimate is 4 to 8 dollars, and a budget for three such runs."""
+    return write_tiny_spec(tmp_path / "project", LAB_SPEC + "budget: {max_usd: 25}\n")
 
 
 @pytest.fixture

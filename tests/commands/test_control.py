@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rftctl.commands.control import control_run
+from rftctl.commands.control import control_run, meanings
 from rftctl.commands.launch import launch_spec
 from rftctl.commands.updates import Note, finish
 from rftctl.errors import NotOfferedError, OutcomeUnknownError, ProviderError, UsageError
-from tests.providers.scripted_server import answer, drop_after
+from rftctl.profiles import load_profile
+from tests.providers.scripted_server import answer, drop_after, drop_before
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,13 +70,45 @@ def test_a_refusal_is_told_in_the_providers_words(
     assert ledger.run(run.run_id).state == "queued"
 
 
-def test_an_answer_that_was_lost_is_not_taken_for_a_refusal(
+@pytest.mark.parametrize(
+    ("action", "status"), [("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled")]
+)
+def test_an_answer_that_was_lost_is_looked_up_at_the_job(
+    action: Any, status: str, run: Run, lab: Home, ledger: Ledger, server: ScriptedServer
+) -> None:
+    server.fail("POST", f"/{action}", drop_after)
+    assert finish(control_run(action, run, lab, ledger)).job.status == status
+    assert server.count("POST", f"/{action}") == 1
+    assert ledger.run(run.run_id).state == status
+
+
+def test_a_lost_answer_that_the_job_does_not_show_is_an_unknown_outcome(
     run: Run, lab: Home, ledger: Ledger, server: ScriptedServer
 ) -> None:
-    server.fail("POST", "/cancel", drop_after)
-    with pytest.raises(OutcomeUnknownError):
+    server.fail("POST", "/cancel", drop_before)
+    with pytest.raises(OutcomeUnknownError, match="does not show the cancel"):
         finish(control_run("cancel", run, lab, ledger))
-    assert server.count("POST", "/cancel") == 1
+    assert (server.count("POST", "/cancel"), ledger.run(run.run_id).state) == (1, "queued")
+
+
+@pytest.mark.parametrize(
+    ("action", "billed", "free"),
+    [
+        ("pause", "paused time is not", "keeps its state"),
+        ("resume", "billing goes on", "last checkpoint"),
+        ("cancel", "is billed", "checkpoints stay"),
+    ],
+)
+def test_each_action_says_what_it_means_where_it_is_billed_and_where_it_is_not(
+    action: Any, billed: str, free: str
+) -> None:
+    assert billed in " ".join(meanings(action, load_profile("openai")))
+    assert free in " ".join(meanings(action, load_profile("local")))
+
+
+def test_a_resumed_job_has_no_automatic_pause_any_more_and_that_is_said() -> None:
+    assert "$5,000" in " ".join(meanings("resume", load_profile("azure")))
+    assert "$5,000" not in " ".join(meanings("resume", load_profile("openai")))
 
 
 def test_a_run_without_a_job_has_nothing_to_control(

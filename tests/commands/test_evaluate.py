@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rftctl.commands.evaluate import EvaluationReport, evaluate_ledger_run
+from rftctl.commands.evaluate import Deployment, EvaluationReport, evaluate_ledger_run
 from rftctl.commands.launch import launch_spec
 from rftctl.commands.updates import Note, finish
-from rftctl.errors import InvalidInputError, ProviderError, RftctlError, UngradableError, UsageError
+from rftctl.errors import (
+    InvalidInputError,
+    NotOfferedError,
+    ProviderError,
+    RftctlError,
+    UngradableError,
+    UsageError,
+)
 from tests.providers.scripted_server import answer
 
 if TYPE_CHECKING:
@@ -184,3 +191,17 @@ def test_a_spec_that_changed_since_no_longer_describes_the_run(
     lab_spec.write_text(lab_spec.read_text().replace("seed: 1", "seed: 2"))
     with pytest.raises(InvalidInputError, match="has changed since"):
         evaluate(run, lab, ledger)
+
+
+def test_deployed_models_are_asked_by_the_names_of_their_deployments(
+    run: Run, lab: Home, ledger: Ledger, server: ScriptedServer
+) -> None:
+    (lab.path / "profiles.yaml").write_text(
+        (lab.path / "profiles.yaml").read_text() + "  needs_deployment: true\n"
+    )
+    with pytest.raises(NotOfferedError, match="only where it is deployed"):
+        evaluate(run, lab, ledger)
+    report = evaluate(run, lab, ledger, deployment=Deployment("my-tuned", "my-base"))
+    asked = {json.loads(r.body)["model"] for r in server.requests if r.path.endswith(CHAT)}
+    assert asked == {"my-tuned", "my-base"}
+    assert report.models[0].name == "lab-model"

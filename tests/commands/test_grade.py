@@ -5,9 +5,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from rftctl.commands.grade import MAX_RESULTS, grade, grade_cases, grade_spec
+from rftctl.commands.grading import GradeOptions, grading_command
 from rftctl.commands.updates import Note, Progress, finish
 from rftctl.dataset import Sample, parse_output
-from rftctl.errors import ExitCode, InvalidInputError, NotOfferedError, UsageError
+from rftctl.errors import ExitCode, InvalidInputError, NotOfferedError, ProviderError, UsageError
 from rftctl.graders import build_grader
 from rftctl.graders.cases import Case, Expectation
 from rftctl.home import Home
@@ -222,7 +223,87 @@ def test_a_judge_of_the_users_config_grades_and_a_second_run_is_free(write_spec,
     assert second.summary.token_usage["gpt-4.1"]["prompt_tokens"] == 0
 
 
+JUDGED = {
+    "type": "score_model",
+    "name": "j",
+    "model": "gpt-4.1",
+    "input": [{"role": "user", "content": "{{sample.output_text}}"}],
+}
+
+
+def test_without_a_judge_of_its_own_a_spec_is_judged_by_its_provider(write_spec, office, monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", office.judges["office"]["base_url"])
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-canary")
+    spec_file = write_spec(JUDGED, [{"line": 1, "sample": "x"}], provider="openai")
+    report = finish(grade_spec(spec_file, home=Home(office.path)))
+    assert report.results[0].reward == 0.75
+    assert "canary" not in json.dumps(report.to_json())
+
+
+def test_without_the_providers_key_a_judged_grader_says_which_one_is_missing(write_spec, home, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    spec_file = write_spec(JUDGED, [{"line": 1, "sample": "x"}], provider="openai")
+    with pytest.raises(ProviderError, match="OPENAI_API_KEY is not set"):
+        finish(grade_spec(spec_file, home=Home(home)))
+
+
+def test_the_embedded_service_judges_by_a_model_of_this_machine(write_spec, home):
+    judged = JUDGED | {"model": "tiny-random", "sampling_params": {"max_completions_tokens": 4}}
+    report = finish(grade_spec(write_spec(judged, [{"line": 1, "sample": "x"}]), home=Home(home)))
+    assert report.summary.token_usage["tiny-random"]["completion_tokens"] > 0
+    assert report.summary.error_counts == {"model_grader_parse_error": 1}
+
+
+def test_the_embedded_service_has_no_hosted_judge(write_spec, home):
+    spec_file = write_spec(JUDGED, [{"line": 1, "sample": "x"}])
+    with pytest.raises(NotOfferedError, match=r"'gpt-4\.1' needs a judge: it is not a model of this machine"):
+        finish(grade_spec(spec_file, home=Home(home)))
+
+
 def test_a_judge_that_config_does_not_define_is_named(write_spec, tmp_path):
     spec_file = write_spec(CHECK, [{"line": 1, "sample": "x"}], judge="office")
     with pytest.raises(InvalidInputError, match="judge 'office' is not defined"):
         finish(grade_spec(spec_file, home=Home(tmp_path)))
+
+
+PYTHON = {"type": "python", "name": "p", "source": "def grade(sample, item): return 1"}
+
+
+def test_every_result_says_which_level_contained_the_code_and_what_a_call_got(write_spec, home):
+    spec_file = write_spec(PYTHON, [{"line": 1, "sample": "x"}, {"line": 1, "sample": "y"}])
+    report = finish(grade_spec(spec_file, Home(home), sandbox_request="S2"))
+    assert [result.sandbox for result in report.results] == ["S2", "S2"]
+    assert "a call gets 10 s, 2,048 MiB of memory, no disk" in report.summary.sandbox
+
+
+def test_fidelity_gives_a_call_what_the_platform_gives_it(write_spec, home):
+    spec_file = write_spec(PYTHON, [{"line": 1, "sample": "x"}])
+    report = finish(grade_spec(spec_file, Home(home), sandbox_request="S2", fidelity=True))
+    assert "a call gets 120 s, 2,048 MiB of memory" in report.summary.sandbox
+
+
+def test_limits_alone_need_consent(write_spec, home):
+    spec_file = write_spec(PYTHON, [{"line": 1, "sample": "x"}])
+    with pytest.raises(NotOfferedError, match="needs consent"):
+        finish(grade_spec(spec_file, Home(home), sandbox_request="S1"))
+    report = finish(grade_spec(spec_file, Home(home), sandbox_request="S1", allow_unsafe=True))
+    assert report.results[0].sandbox == "S1"
+
+
+def test_a_grader_without_code_is_in_no_sandbox(write_spec, home):
+    report = finish(grade_spec(write_spec(CHECK, [{"line": 1, "sample": "A"}]), Home(home)))
+    assert (report.results[0].sandbox, report.summary.sandbox) == (None, None)
+
+
+def test_an_answer_field_belongs_to_a_draft(write_spec, home):
+    spec_file = write_spec(CHECK, [{"line": 1, "sample": "A"}])
+    with pytest.raises(UsageError, match="--answer-field") as caught:
+        grading_command(spec_file, Home(home), GradeOptions(answer_fields=("answer",)))
+    assert caught.value.hint == "add --draft"
+
+
+def test_a_draft_compares_the_field_that_the_user_named(write_spec, home):
+    spec_file = write_spec(CHECK, [])
+    options = GradeOptions(draft=True, answer_fields=("answer",))
+    report = finish(grading_command(spec_file, Home(home), options))
+    assert list(report.fields) == ["answer"]

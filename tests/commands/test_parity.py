@@ -1,11 +1,14 @@
 """Parity against the embedded service, which answers `graders/run` as the platform does."""
 
 import json
+import threading
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from rftctl.commands.grading import GradeOptions, grading_command
 from rftctl.commands.parity import compare_graders
 from rftctl.commands.updates import finish
 from rftctl.dataset import Sample, parse_output
@@ -15,6 +18,10 @@ from rftctl.graders.cases import Case, read_sample
 from rftctl.home import Home
 from rftctl.providers import connect
 from rftctl.sandbox import choose_sandbox
+from rftctl.server.chat import Chat, torch_backend
+from rftctl.server.judge import own_judge
+from rftctl.server.store import Store
+from rftctl.spec import load_spec
 
 CHECK = {
     "type": "string_check",
@@ -96,3 +103,64 @@ def test_on_the_embedded_service_rewards_are_the_same_to_the_last_bit(provider):
     text = '{"code": "one of three K1 words"}'
     here = build_grader(config).grade_batch([(cases([text])[0].sample, {"code": "K1"})])[0].reward
     assert provider.run_grader(config, text, {"code": "K1"})["reward"] == here
+
+
+ANSWERS = ["good", "bad", "", "12", "Größe", '{"code": 1}', "good " * 50]
+
+
+@pytest.mark.parametrize("grader_type", ["score_model", "label_model"])
+def test_a_model_grader_judged_by_the_service_itself_is_the_same_on_both_sides(home, grader_type):
+    """With weights at random most replies are unreadable; which ones, and why, must agree all the same."""
+    config = {
+        "type": grader_type,
+        "name": "judged",
+        "model": "tiny-random",
+        "input": [{"role": "user", "content": "How good is {{sample.output_text}}?"}],
+        "sampling_params": {"temperature": 0, "max_completions_tokens": 4},
+    }
+    if grader_type == "label_model":
+        config |= {"labels": ["good", "bad"], "passing_labels": ["good"]}
+    with (
+        closing(connect("local", Home(home), {})) as service,
+        closing(Chat(lambda: torch_backend(Home(home).cache))) as chat,
+        closing(Store(Home(home).service)) as store,
+    ):
+        grader = build_grader(config, sampler=own_judge(store, chat, config))
+        report = finish(compare_graders(cases(ANSWERS), grader, config, service.run_grader))
+        grader.close()
+    assert (report.n, report.different) == (len(ANSWERS), ())
+
+
+class _Judge(BaseHTTPRequestHandler):
+    """Pays by the length of the question."""
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        result = {"steps": [], "result": len(body["messages"][0]["content"]) % 7 / 7}
+        choice = {"finish_reason": "stop", "message": {"content": json.dumps(result)}}
+        reply = json.dumps({"choices": [choice], "usage": {"prompt_tokens": 1}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(reply)))
+        self.end_headers()
+        self.wfile.write(reply)
+
+    def log_message(self, *args):
+        pass
+
+
+def test_a_model_grader_with_a_judge_of_config_is_the_same_on_both_sides(tmp_path, home):
+    judged = {"type": "score_model", "name": "j", "model": "m", "range": [0, 1]}
+    judged["input"] = [{"role": "user", "content": "{{sample.output_text}}"}]
+    rows = [{"item": {}, "sample": text} for text in ANSWERS]
+    (tmp_path / "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "train.jsonl").write_text('{"messages": [{"role": "user", "content": "q"}]}\n')
+    spec = {"version": 1, "name": "s", "provider": "local", "model": "tiny-random", "judge": "office"}
+    spec |= {"training_file": "train.jsonl", "cases": "cases.jsonl", "grader": judged}
+    (tmp_path / "spec.yaml").write_text(json.dumps(spec))
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Judge) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
+        url = f"http://127.0.0.1:{server.server_port}/v1"
+        user = Home(home, judges={"office": {"base_url": url, "api_key_env": None}})
+        report = finish(grading_command(load_spec(tmp_path / "spec.yaml"), user, GradeOptions(parity=True)))
+        server.shutdown()
+    assert (report.n, report.different, report.exit_code) == (len(ANSWERS), (), ExitCode.OK)

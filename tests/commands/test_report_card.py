@@ -174,3 +174,17 @@ def test_times_stand_beside_the_platforms_limit(sandbox):
 def test_the_figures_are_part_of_the_document():
     document = json.loads(json.dumps(card(EXACT).to_json()))
     assert {"spread", "partial", "repeat", "parts", "times", "notes"} <= set(document)
+
+
+def test_fuzzy_match_on_short_answers_pays_their_first_letter():
+    fuzzy = {key: value for key, value in EXACT.items() if key != "operation"}
+    fuzzy |= {"type": "text_similarity", "evaluation_metric": "fuzzy_match"}
+    report = card(fuzzy)
+    assert "first letters alone" in weak(report)
+    assert report.verdict != "sound"
+    repaired = card(fuzzy | {"evaluation_metric": "rouge_1"})
+    assert "first letters alone" not in weak(repaired)
+
+
+def test_a_good_answer_that_is_not_paid_is_noted():
+    assert any(note.startswith("right answer between blanks: paid on 0%") for note in card(EXACT).notes)

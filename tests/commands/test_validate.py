@@ -1,9 +1,8 @@
-"""`validate`: every file of the broken corpus gives its code at its line, and a whole spec passes."""
+"""`validate`: a whole spec is checked in one pass."""
 
 from __future__ import annotations
 
 import json
-import re
 from datetime import date
 from pathlib import Path
 
@@ -12,14 +11,9 @@ import pytest
 from rftctl.commands.updates import Progress, finish
 from rftctl.commands.validate import ValidationReport, validate
 from rftctl.errors import ExitCode
-from rftctl.finding import Level
 from rftctl.home import Home
 
-BROKEN = Path(__file__).parents[1] / "broken" / "specs"
 TODAY = date(2026, 11, 22)
-HEAD = re.compile(
-    r"# expect: (?:(?P<file>\S+\.jsonl):)?(?P<at>\S+)(?: also (?P<also>\S+))?\n(?:# target: (?P<target>\S+))?"
-)
 SPEC = """version: 1
 name: codes
 provider: local
@@ -49,23 +43,6 @@ def spec(tmp_path: Path) -> Path:
     return tmp_path / "spec.yaml"
 
 
-@pytest.mark.parametrize("name", [path.stem for path in sorted(BROKEN.glob("*.yaml"))])
-def test_a_broken_spec_gives_its_code_at_its_line_and_no_other_error(name: str) -> None:
-    path, code = BROKEN / f"{name}.yaml", name[:6]
-    head = HEAD.match(path.read_bytes().decode(errors="replace"))
-    assert head
-    report = check(path, target=head["target"])
-    found = {
-        f"{f.place.line}:{f.place.column}" if f.place.column else str(f.place.line)
-        for f in report.findings
-        if f.code == code
-    }
-    errors = {finding.code for finding in report.findings if finding.level is Level.ERROR}
-    assert head["at"] in found
-    assert errors <= {code, head["also"]}
-    assert all(finding.hint for finding in report.findings)
-
-
 def test_a_good_spec_passes_without_a_word(spec: Path) -> None:
     report = check(spec)
     assert (report.findings, report.exit_code) == ((), ExitCode.OK)
@@ -89,6 +66,22 @@ def test_a_shut_down_model_names_the_target_that_still_runs(spec: Path) -> None:
     finding = next(finding for finding in report.findings if finding.code == "RFT402")
     assert finding.hint == "--target azure still runs it"
     assert "checked 2026-11-22" in finding.message
+
+
+def test_a_target_that_does_not_take_the_grader_is_no_way_out(spec: Path) -> None:
+    spec.write_text(SPEC + "  lab: {provider: lab, model: o4-mini-2025-04-16}\n")
+    (spec.parent / "home").mkdir()
+    facts = "title: a, source: b, checked_on: c, models: [{id: o4-mini-2025-04-16}]"
+    (spec.parent / "home" / "profiles.yaml").write_text(f"lab: {{{facts}, grader_types: [python]}}\n")
+    finding = next(f for f in check(spec, target="openai").findings if f.code == "RFT402")
+    assert finding.hint == "--target azure still runs it"
+
+
+def test_one_file_for_two_splits_is_read_once(spec: Path) -> None:
+    spec.write_text(SPEC.replace("validation.jsonl", "train.jsonl"))
+    report = check(spec)
+    assert [f.code for f in report.findings if f.level == "error"] == ["RFT134"]
+    assert report.n_examples == {"training": 3}
 
 
 def test_the_model_was_fine_the_day_before(spec: Path) -> None:

@@ -106,7 +106,14 @@ BROKEN = [
     ("RFT350", "input", {**SCORE, "input": "grade this"}),
     ("RFT350", "input", {**SCORE, "input": []}),
     ("RFT350", "input/0", {**SCORE, "input": ["grade"]}),
-    ("RFT350", "input/0", {**SCORE, "input": [{"role": "judge", "content": TEXT}]}),
+    ("RFT350", "input/0/role", {**SCORE, "input": [{"role": "judge", "content": TEXT}]}),
+    ("RFT350", "input/0", {**SCORE, "input": [{"content": TEXT}]}),
+    ("RFT315", "evaluation_metric", {**SIMILAR, "evaluation_metric": "fuzzy_match"}),
+    (
+        "RFT315",
+        "evaluation_metric",
+        {**SIMILAR, "evaluation_metric": "fuzzy_match", "reference": "{{item.a}}"},
+    ),
     ("RFT350", "input/0/content/0", {**SCORE, "input": [{"role": "user", "content": [{"type": "image"}]}]}),
     ("RFT350", "input/0/content", {**SCORE, "input": [{"role": "user", "content": []}]}),
     ("RFT350", "input/0/content", {**SCORE, "input": [{"role": "user"}]}),
@@ -238,3 +245,42 @@ def test_the_extra_pins_what_the_checks_compare_with():
     text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
     extra = tomllib.loads(text)["project"]["optional-dependencies"]["hosted-image"]
     assert sorted(extra) == sorted(f"{package}=={version}" for package, version in HOSTED_PACKAGES.values())
+
+
+def test_a_finding_about_a_key_points_at_the_key():
+    config = {**MULTI, "graders": {"exp": {**CHECK, "pass_threshold": 1}}, "extra": 1}
+    places = {"value": lambda path: Place("v"), "key": lambda path: Place("k")}
+    findings = check_grader(config, places["value"], places["key"])
+    at_key = {finding.code for finding in findings if finding.place.path == "k"}
+    assert at_key == {"RFT304", "RFT305", "RFT332", "RFT335"}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"type": "a\x1b[2J"},
+        {**CHECK, "operation": "\x00eq"},
+        {**CHECK, "k\x07": 1},
+        {**MULTI, "graders": {"\x9b": CHECK}},
+        {**LABEL, "passing_labels": ["\u202eevil"]},
+        {**ENDPOINT, "headers": {"key\r\n": "v"}},
+    ],
+)
+def test_what_a_message_quotes_does_nothing_to_a_terminal(config):
+    for finding in check_grader(config, lambda _: Place("g")):
+        assert not set(finding.message + finding.hint) & set("\x00\x07\x1b\x9b\r\n\u202e")
+
+
+def test_a_short_reference_in_words_of_its_own_is_a_warning_and_a_template_a_note():
+    fuzzy = {**SIMILAR, "evaluation_metric": "fuzzy_match"}
+    levels = {}
+    for reference in ("yes", "{{item.a}}", "a reference of several words"):
+        found = check_grader({**fuzzy, "reference": reference}, lambda _: Place("g"))
+        levels[reference] = [finding.level for finding in found]
+    assert list(levels.values()) == [[Level.WARNING], [Level.NOTE], []]
+
+
+@pytest.mark.parametrize(("code", "path", "config"), BROKEN)
+def test_every_finding_says_the_way_out(code, path, config):
+    findings = check_grader(config, lambda _: Place("g"))
+    assert [finding.code for finding in findings if not finding.hint] == []

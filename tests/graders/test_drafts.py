@@ -112,6 +112,72 @@ def test_it_asks_which_field_when_that_is_not_clear():
     assert "x, y" in caught.value.hint
 
 
+CITATIONS = [
+    Example(n, [], None, {"citation": {"volume": str(n), "page": str(7 * n)}, "tier": n % 3, "id": f"r{n}"})
+    for n in range(1, 41)
+]
+
+
+def test_an_object_is_the_answer_beside_notes_on_the_row(sandbox):
+    draft = draft_grader(CITATIONS)
+    assert (draft.fields, draft.as_json) == ({"citation": "object"}, False)
+    outputs = [
+        '{"volume": "1", "page": "7"}',
+        '{"volume": "1", "page": "8"}',
+        '{"volume": "1"}',
+        "1, 7",
+        "[]",
+    ]
+    earned = rewards(CITATIONS, outputs, sandbox)
+    assert earned == [1.0, 0.5, pytest.approx(2 / 3), 0.0, 0.0]
+
+
+def test_a_flat_object_is_compared_part_by_part_where_the_response_format_gives_its_parts(sandbox):
+    draft = draft_grader(CITATIONS, properties=["volume", "page"])
+    assert (draft.config["type"], list(draft.config["graders"])) == ("multi", ["volume", "page"])
+    assert draft.config["graders"]["page"]["reference"] == "{{item.citation.page}}"
+    outputs = [draft.right_answer(CITATIONS[0].item), '{"volume": "1", "page": "8"}', "1, 7"]
+    assert rewards(CITATIONS, outputs, sandbox, properties=["volume", "page"]) == [1.0, 0.5, 0.0]
+
+
+def test_the_object_whose_keys_the_response_format_names_is_the_answer():
+    examples = rows("details", [{"a": n, "b": "x"} for n in range(30)], verdict=[1], answer="maybe")
+    draft = draft_grader(examples, properties=["a", "b"])
+    assert draft.right_answer(examples[3].item) == '{"a": 3, "b": "x"}'
+
+
+@pytest.mark.parametrize("beside", ["tier", "difficulty", "source", "id", "Category"])
+def test_a_note_on_the_row_is_not_the_answer(beside):
+    examples = [
+        Example(n, [], None, {beside: f"{n % 4}", "code": f"K{n}", "version": 1}) for n in range(1, 30)
+    ]
+    assert list(draft_grader(examples).fields) == ["code"]
+
+
+def test_an_object_beside_values_that_keep_coming_back_is_the_answer():
+    examples = [Example(n, [], None, {"made": {"x": n}, "shade": n % 2}) for n in range(1, 30)]
+    assert list(draft_grader(examples).fields) == ["made"]
+
+
+def test_two_fields_that_could_both_be_meant_are_asked_about():
+    examples = [Example(n, [], None, {"verdict": n % 2 > 0, "title": f"T{n}"}) for n in range(1, 30)]
+    with pytest.raises(InvalidInputError, match="not clear which field") as caught:
+        draft_grader(examples)
+    assert "--answer-field" in caught.value.hint
+    assert list(draft_grader(examples, fields=["verdict"]).fields) == ["verdict"]
+
+
+def test_an_answer_that_the_response_format_has_no_key_for_is_refused():
+    with pytest.raises(InvalidInputError, match="response format has no 'answer'"):
+        draft_grader(NAMES, properties=["result"])
+
+
+def test_a_single_word_gets_no_credit_for_its_first_letter(sandbox):
+    examples = rows("answer", [f"name{n}" for n in range(40)])
+    assert draft_grader(examples).config["type"] == "string_check"
+    assert rewards(examples, ["name0", "n", "name"], sandbox) == [1.0, 0.0, 0.0]
+
+
 def test_a_field_that_is_not_in_every_row_is_refused():
     with pytest.raises(InvalidInputError, match="'gone' is not in every row"):
         draft_grader(LABELS, fields=["gone"])

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from rftctl import graders
 from rftctl.graders import build_grader
+from rftctl.graders.base import ERROR_FLAGS
 from rftctl.graders.cases import read_sample
 
 ROWS = [json.loads(line) for line in (Path(__file__).parent / "golden.jsonl").read_text().splitlines()]
@@ -28,3 +30,28 @@ def test_a_golden_case_gets_its_reward_or_its_flag(row, sandbox):
     else:
         assert grade.errors == ()
         assert grade.reward == pytest.approx(row["expect"]["reward"], abs=1e-12)
+
+
+NEVER = {"truncated_observation_error", "unresponsive_reward_error"}
+ELSEWHERE = {
+    # Only a judge, a broken sandbox or a broken metric raises these: tests of their own provoke them.
+    "other_error",
+    "python_grader_server_error",
+    "model_grader_server_error",
+    "model_grader_refusal_error",
+    "model_grader_parse_error",
+}
+
+
+def test_every_flag_is_in_the_table_of_assumptions_and_raised_as_it_says():
+    table = dict(line.strip("| ").split(" | ") for line in graders.__doc__.splitlines() if "_error |" in line)
+    assert tuple(table) == ERROR_FLAGS
+    assert {flag for flag, said in table.items() if said.startswith("never")} == NEVER
+    raised = {row["expect"]["error"] for row in ROWS if "error" in row["expect"]}
+    assert raised == set(ERROR_FLAGS) - NEVER - ELSEWHERE
+
+
+def test_no_code_raises_the_flags_that_are_never_raised():
+    folder = Path(graders.__file__).parent
+    texts = [path.read_text() for path in folder.glob("*.py") if path.name not in ("base.py", "__init__.py")]
+    assert not any(flag in text for flag in NEVER for text in texts)

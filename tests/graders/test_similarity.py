@@ -12,9 +12,17 @@ from nltk.tokenize import NLTKWordTokenizer
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from nltk.translate.gleu_score import sentence_gleu
 from rouge_score.rouge_scorer import RougeScorer
+from rouge_score.tokenize import tokenize as rouge_words
 
 from rftctl.errors import NotOfferedError
-from rftctl.graders.similarity import METRICS, NEEDS_NLTK, _words, has_wordnet, require_metric
+from rftctl.graders.similarity import (
+    METRICS,
+    NEEDS_NLTK,
+    _rouge_words,
+    _words,
+    has_wordnet,
+    require_metric,
+)
 
 _tokens = NLTKWordTokenizer().tokenize
 _rouge = RougeScorer([*(f"rouge{n}" for n in range(1, 6)), "rougeL"])
@@ -45,6 +53,13 @@ def test_rouge_equals_rouge_score(text, reference):
     for n in range(1, 6):
         assert METRICS[f"rouge_{n}"](text, reference) == expected[f"rouge{n}"].fmeasure
     assert METRICS["rouge_l"](text, reference) == expected["rougeL"].fmeasure
+
+
+@pytest.mark.parametrize("form", ["{}", "a{}b", "A{}9 "])
+def test_every_character_parts_rouge_words_as_in_rouge_score(form):
+    for start in range(0, sys.maxunicode + 1, 0x10000):
+        text = " ".join(form.format(chr(code)) for code in range(start, start + 0x10000))
+        assert [word.decode() for word in _rouge_words(text)] == rouge_words(text, None)
 
 
 @settings(max_examples=300, deadline=None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import socket
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -10,7 +12,7 @@ import pytest
 
 from rftctl.errors import OutcomeUnknownError, ProviderError, RftctlError
 from rftctl.home import Home
-from rftctl.providers import connect, openai_api
+from rftctl.providers import bounded, connect
 from tests.providers.conftest import KEY
 from tests.providers.scripted_server import (
     ScriptedServer,
@@ -64,7 +66,7 @@ UNUSABLE: dict[str, Fault] = {
 def test_a_create_without_a_clear_answer_is_sent_once_and_its_outcome_unknown(
     name: str, provider: Provider, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openai_api, "DEADLINE_S", 0.7)
+    monkeypatch.setenv("RFTCTL_DEADLINE_S", "0.7")
     server.fail("POST", JOBS, UNKNOWN[name])
     with pytest.raises(OutcomeUnknownError) as caught:
         provider.create_job(REQUEST)
@@ -300,7 +302,7 @@ def test_what_a_server_says_is_one_harmless_line(provider: Provider, server: Scr
 def test_the_key_is_in_no_message(
     name: str, provider: Provider, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openai_api, "DEADLINE_S", 0.7)
+    monkeypatch.setenv("RFTCTL_DEADLINE_S", "0.7")
     server.fail("POST", JOBS, (UNKNOWN | REFUSED | UNUSABLE)[name])
     with pytest.raises(RftctlError) as caught:
         provider.create_job(REQUEST)
@@ -367,3 +369,65 @@ def test_leaving_answers_early_does_not_hang(provider: Provider) -> None:
 def test_a_provider_may_be_closed_twice(provider: Provider) -> None:
     provider.close()
     provider.close()
+
+
+def test_a_reply_without_end_is_cut_off(
+    provider: Provider, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "MAX_REPLY_BYTES", 1000)
+    server.fail("GET", "ftjob-1", *[answer({"id": "ftjob-1", "status": "x" * 5000})] * 3)
+    with pytest.raises(ProviderError, match="larger than"):
+        provider.job("ftjob-1")
+
+
+def test_a_small_reply_that_unpacks_to_a_large_one_is_cut_off(
+    provider: Provider, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "MAX_PACKED_BYTES", 1000)
+    packed = gzip.compress(json.dumps({"id": "ftjob-1", "status": "x" * 2_000_000}).encode())
+    server.fail("GET", "ftjob-1", *[answer(packed, **{"Content-Encoding": "gzip"})] * 3)
+    with pytest.raises(ProviderError, match="larger than"):
+        provider.job("ftjob-1")
+    assert server.requests[0].headers["accept-encoding"] == "identity"
+
+
+def test_a_reply_nested_without_end_is_no_crash(provider: Provider, server: ScriptedServer) -> None:
+    deep = "[" * 100_000 + "]" * 100_000
+    server.fail("GET", "ftjob-1", *[answer(deep)] * 3)
+    with pytest.raises(ProviderError, match="JSON"):
+        provider.job("ftjob-1")
+    server.fail("POST", JOBS, answer(deep))
+    with pytest.raises(OutcomeUnknownError):
+        provider.create_job(REQUEST)
+
+
+@pytest.mark.parametrize("verb", ["cancel", "pause", "resume"])
+def test_an_answer_about_another_job_is_not_believed(
+    verb: str, provider: Provider, server: ScriptedServer
+) -> None:
+    other = answer({"id": "ftjob-7", "status": "succeeded"})
+    server.fail("GET", "ftjob-1", other)
+    with pytest.raises(ProviderError, match="another job"):
+        provider.job("ftjob-1")
+    server.fail("POST", verb, other)
+    with pytest.raises(OutcomeUnknownError, match="another job"):
+        getattr(provider, verb)("ftjob-1")
+
+
+def test_an_id_stays_one_part_of_the_path(provider: Provider, server: ScriptedServer) -> None:
+    with pytest.raises(ProviderError):
+        provider.job("../files?x=1#")
+    assert [request.path for request in server.requests] == ["/v1/fine_tuning/jobs/..%2Ffiles%3Fx%3D1%23"]
+
+
+def test_a_list_that_never_ends_has_a_deadline(
+    provider: Provider, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RFTCTL_DEADLINE_S", "0.05")
+    pages = [
+        answer({"data": [{"id": f"ftjob-{n}", "status": "queued"}], "has_more": True}) for n in range(2000)
+    ]
+    server.fail("GET", JOBS, *pages)
+    with pytest.raises(ProviderError):
+        provider.find_jobs({"rftctl_launch": "l"})
+    assert server.count("GET", JOBS) < 2000

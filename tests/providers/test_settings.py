@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from rftctl.providers import connect, profile_of
 from tests.providers.conftest import KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.providers.scripted_server import ScriptedServer
@@ -136,3 +138,66 @@ def test_a_provider_that_nobody_defines_is_refused_with_a_suggestion(tmp_path: P
     with pytest.raises(InvalidInputError, match="'opnai' is not known") as caught:
         connect("opnai", Home(tmp_path), {})
     assert "openai" in caught.value.hint
+
+
+IDENTITY = """\
+import json, pathlib
+from azure.core.exceptions import AzureError
+class DefaultAzureCredential:
+    pass
+def get_bearer_token_provider(credential, scope):
+    n = iter(range(1, 99))
+    def token():
+        if pathlib.Path(__file__).with_name("signed-out").exists():
+            raise AzureError("please run az login")
+        return f"entra-token-{next(n)}-{scope}"
+    return token
+"""
+
+
+@pytest.fixture
+def signed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Stand in for the package `azure-identity`, which no test machine need have; give its folder."""
+    packages = {"azure": "", "azure/core": "", "azure/core/exceptions": "class AzureError(Exception): pass\n"}
+    for name, text in {**packages, "azure/identity": IDENTITY}.items():
+        folder = tmp_path / "site" / name
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    yield tmp_path / "site" / "azure" / "identity"
+    for name in [name for name in sys.modules if name.split(".")[0] == "azure"]:
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_azure_takes_whoever_is_signed_in_when_no_key_is_set(server: ScriptedServer, tmp_path: Path) -> None:
+    azure = connect("azure", Home(tmp_path), {"AZURE_OPENAI_ENDPOINT": server.url})
+    azure.has_file("file-1")
+    azure.has_file("file-2")
+    azure.close()
+    scope = "https://cognitiveservices.azure.com/.default"
+    sent = [request.headers["authorization"] for request in server.requests]
+    assert sent == [f"Bearer entra-token-{n}-{scope}" for n in (1, 2)]
+    assert "api-key" not in server.requests[0].headers
+
+
+def test_nobody_signed_in_is_a_refusal_and_nothing_is_in_doubt(
+    signed_in: Path, server: ScriptedServer, tmp_path: Path
+) -> None:
+    (signed_in / "signed-out").touch()
+    azure = connect("azure", Home(tmp_path), {"AZURE_OPENAI_ENDPOINT": server.url})
+    with pytest.raises(ProviderError, match="nobody is signed in") as caught:
+        azure.create_job({"model": "m"})
+    azure.close()
+    assert "az login" in caught.value.hint
+    assert server.requests == []
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_key_goes_before_whoever_is_signed_in(server: ScriptedServer, tmp_path: Path) -> None:
+    azure = connect(
+        "azure", Home(tmp_path), {"AZURE_OPENAI_ENDPOINT": server.url, "AZURE_OPENAI_API_KEY": KEY}
+    )
+    azure.has_file("file-1")
+    azure.close()
+    assert server.requests[0].headers["api-key"] == KEY

@@ -24,7 +24,7 @@ from rftctl.errors import NotOfferedError
 from rftctl.sandbox import Limits, choose_sandbox
 from rftctl.sandbox import worker as worker_module
 
-LIMITS = Limits(time_s=0.6, memory_bytes=192 << 20, disk_bytes=2 << 20)
+LIMITS = Limits(time_s=1.0, memory_bytes=192 << 20, disk_bytes=2 << 20)
 ACTS = Path(__file__).with_name("acts.py")
 PLANTED = ("secret.txt", "doomed", "movable", "unix", "datagram")
 RETURNING = ("act_return_", "act_nest")

@@ -40,6 +40,7 @@ POSSIBLE_WITHOUT_WALLS = [
     "join_a_namespace", "bpf", "system_v_memory", "message_queue", "personality", "become_readable",
     "outlive_the_worker", "capset", "add_a_filter", "add_a_rule", "import_rftctl_from_disk",
     "change_permissions", "change_times", "truncate_a_file", "truncate_by_opening",
+    "clone3", "new_terminal", "keyring", "set_an_attribute",
 ]
 # fmt: on
 

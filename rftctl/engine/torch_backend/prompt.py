@@ -25,6 +25,8 @@ def render_prompt(
 ) -> tuple[int, ...]:
     """Render messages, ending where the assistant is to answer.
 
+    A last message of the assistant with `prefix: true` is the beginning of that answer.
+
     Args:
         reasoning_effort: handed to templates that take one; others ignore it.
 
@@ -34,14 +36,15 @@ def render_prompt(
     """
     if not tokenizer.chat_template:
         raise NotOfferedError("model has no chat template", "choose an instruction-tuned model")
-    extra: dict[str, Any] = {}
+    is_begun = bool(messages) and messages[-1].get("prefix") is True
+    extra: dict[str, Any] = {"continue_final_message": True} if is_begun else {}
     if reasoning_effort not in (None, "default"):
-        extra = {"reasoning_effort": reasoning_effort, "enable_thinking": True}
+        extra |= {"reasoning_effort": reasoning_effort, "enable_thinking": True}
     try:
         ids = tokenizer.apply_chat_template(
             [_plain(message) for message in messages],
             tools=[dict(tool) for tool in tools] if tools else None,
-            add_generation_prompt=True,
+            add_generation_prompt=not is_begun,
             tokenize=True,
             return_dict=False,
             **extra,
@@ -52,7 +55,7 @@ def render_prompt(
 
 
 def _plain(message: Mapping[str, object]) -> dict[str, object]:
-    plain = dict(message)
+    plain = {key: value for key, value in message.items() if key != "prefix"}
     if plain.get("role") == "developer":
         plain["role"] = "system"
     plain["content"] = _text(plain.get("content"))

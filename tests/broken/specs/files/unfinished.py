@@ -1,0 +1,2 @@
+def grade(sample, item):
+    return (1.0
