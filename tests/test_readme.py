@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -21,12 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 README = (REPOSITORY / "README.md").read_text()
-TOUR = README.split("## A tour in five minutes")[1].split("## In scripts")[0]
+TOUR, BEYOND = (
+    README.split("## A tour in five minutes")[1].split("## In scripts")[0].split("## Beyond the tour")
+)
 
 
-def blocks(language: str) -> list[str]:
-    """Return the tour's code blocks of a language."""
-    return re.findall(rf"```{language}\n(.*?)```", TOUR, re.DOTALL)
+def blocks(language: str, text: str = TOUR) -> list[str]:
+    """Return the code blocks of a language."""
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def commands_in(text: str) -> list[str]:
+    """Return the commands of the shell blocks, without their comments."""
+    return [line.split("#")[0].strip() for block in blocks("bash", text) for line in block.splitlines()]
 
 
 @pytest.fixture
@@ -48,11 +56,25 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_command_of_the_tour_works_in_order(checkout: Path) -> None:
-    commands = [line.split("#")[0].strip() for block in blocks("bash") for line in block.splitlines()]
+    commands = commands_in(TOUR)
     assert len(commands) > 8
     for command in commands:
         done = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+
+
+def test_every_command_beyond_the_tour_works_on_a_launched_run(checkout: Path) -> None:
+    rows = [f"the {word} is broken {n},{word}" for n in range(30) for word in ("card", "parcel", "login")]
+    (checkout / "tickets.csv").write_text("\n".join(["text,label", *rows]))
+    subprocess.run(["rftctl", "run", "configs/quickstart.yaml", "-q"], timeout=300, check=True)
+    shown = subprocess.run(["rftctl", "runs", "show", "--json"], capture_output=True, check=True)
+    job_id = json.loads(shown.stdout)["run"]["job_id"]
+    for number, command in enumerate(commands_in(BEYOND)):
+        spec = "quickstart-python" if "--export-lambda" in command else "quickstart"
+        typed = re.sub(r"\b(OUT_)?DIR\b", f"new-{number}", command.replace("RUN --", "--"))
+        typed = typed.replace("SPEC", f"configs/{spec}.yaml").replace("JOB_ID", job_id)
+        done = subprocess.run(typed, shell=True, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, f"{typed}: {done.stdout}{done.stderr}"
 
 
 @pytest.fixture

@@ -69,5 +69,14 @@ def _token_rules(profile: Profile, model: str) -> TokenRules:
     if facts is not None:
         return TokenRules(facts.tokenizer, facts.context_tokens, one_line(model))
     # A folder of weights brings its own tokenizer.
-    own = Path(model) / "tokenizer.json" if model and profile.has_any_model else None
-    return TokenRules(str(own) if own is not None and own.is_file() else "", None, one_line(model))
+    own = _own_tokenizer(model) if model and profile.has_any_model else ""
+    return TokenRules(own, None, one_line(model))
+
+
+def _own_tokenizer(model: str) -> str:
+    path = Path(model) / "tokenizer.json"
+    try:
+        return str(path) if path.is_file() else ""
+    except (OSError, ValueError):
+        # Most models are names and no paths; some are too long for one.
+        return ""

@@ -41,6 +41,7 @@ from rftctl.graders.remote import LOCAL_KEYS, LambdaGrader, check_endpoint, chec
 from rftctl.graders.similarity_checks import check_similarity
 from rftctl.graders.string_check import StringCheckGrader, check_string_check
 from rftctl.graders.text_similarity import TextSimilarityGrader
+from rftctl.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,7 +112,7 @@ def _check(check: Checker) -> None:
     elif grader_type is None:
         check.error("RFT301", (), "has no 'type'", f"one of {', '.join(GRADER_TYPES)}")
     else:
-        message = f"is '{grader_type}', which is not a grader type"
+        message = f"is '{one_line(str(grader_type))}', which is not a grader type"
         check.error("RFT301", ("type",), message, suggestion(grader_type, GRADER_TYPES))
 
 

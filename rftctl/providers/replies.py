@@ -60,7 +60,7 @@ def body_of(reply: object) -> dict[str, Any]:
     text = getattr(reply, "text", "")
     try:
         return object_of(json.loads(text() if callable(text) else text))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProviderError("the provider's reply is not JSON", NOT_THE_API, is_not_the_api=True) from error
 
 

@@ -179,16 +179,16 @@ def test_a_rule_acts_once_and_is_reported(
 
 
 def test_a_spent_budget_pauses_the_job(run: Run, lab: Home, ledger: Ledger, server: ScriptedServer) -> None:
-    server.events = [metrics(1, timing={"step": {"full_iteration": 361.0}})]
+    server.events = [metrics(1, timing={"step": {"full_iteration": 901.0}})]
     report = finish(watch_run(run, lab, ledger))
     assert (report.job.status, [a.rule for a in report.alerts]) == ("paused", ["budget"])
-    assert report.cost.high_usd == pytest.approx(361 / 36)
+    assert report.cost.high_usd == pytest.approx(901 / 36)
 
 
 def test_an_action_that_fails_does_not_end_the_watch(
     run: Run, lab: Home, ledger: Ledger, server: ScriptedServer
 ) -> None:
-    server.events = [metrics(1, timing={"step": {"full_iteration": 361.0}})]
+    server.events = [metrics(1, timing={"step": {"full_iteration": 901.0}})]
     server.fail("POST", "/pause", answer({"error": {"message": "later"}}, 503), drop_before)
     report = finish(watch_run(run, lab, ledger, timeout_s=20))
     assert report.job.status == "paused"
