@@ -72,6 +72,8 @@ def init_from_sample(sample: ShippedSample, folder: Path) -> Command[InitReport]
         shutil.copytree(
             sample.folder, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
         )
+        # The build script of a copy finds it beside itself.
+        shutil.copy(sample.folder.parent / "building.py", folder)
         text = sample.spec.read_text(encoding="utf-8").replace(f"../samples/{sample.name}/", "")
         (folder / SPEC_NAME).write_text(text, encoding="utf-8")
     except OSError as error:

@@ -13,15 +13,14 @@ No passage, party, or volume of a reporter stands in two splits.
 
 from __future__ import annotations
 
-import argparse
-import hashlib
-import json
 import random
 import sys
-import tempfile
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from building import build_sample
 
 SEED = 20261122
 PACKAGES = {"reporters-db": "3.2.67", "courts-db": "0.10.27"}
@@ -280,61 +279,14 @@ class Used:
         return self.volumes.setdefault(key, split) == split
 
 
-def main() -> int:
-    """Write the files, or with --check rebuild them elsewhere and compare."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--check", action="store_true", help="rebuild in a temporary folder and compare")
-    arguments = parser.parse_args()
-    check_packages()
-    here = Path(__file__).resolve().parent
-    if not arguments.check:
-        write_all(here)
-        return 0
-    with tempfile.TemporaryDirectory() as folder:
-        names = write_all(Path(folder))
-        differing = [
-            name for name in names if (here / name).read_bytes() != (Path(folder) / name).read_bytes()
-        ]
-    print("differing:", ", ".join(differing) if differing else "none")
-    return 1 if differing else 0
-
-
-def check_packages() -> None:
-    """Refuse to build from other versions of the data than the manifest names."""
-    for name, version in PACKAGES.items():
-        installed = metadata.version(name)
-        if installed != version:
-            sys.exit(f"{name} is {installed!r}, the rows are built from {version!r}")
-
-
-def write_all(folder: Path) -> list[str]:
-    """Write every row file and the manifest into `folder`; returns their names."""
+def build() -> dict[str, list[dict[str, object]]]:
+    """Draw every split; no volume of a reporter stands in two of them."""
     courts = court_names()
     check_tables()
     used = Used()
-    files: dict[str, list[dict[str, object]]] = {}
-    for split in SPLITS:
-        files[f"{split}.jsonl"] = build_rows(split, courts, used)
-    files["validation-quick.jsonl"] = files["validation.jsonl"][:QUICK_ROWS]
-    hashes = {name: write_rows(folder / name, rows) for name, rows in files.items()}
-    manifest = {
-        "sample": "citations",
-        "seed": SEED,
-        "packages": PACKAGES,
-        "rows": {name: len(rows) for name, rows in files.items()},
-        "sha256": hashes,
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    return [*files, "manifest.json"]
-
-
-def write_rows(path: Path, rows: list[dict[str, object]]) -> str:
-    """Write rows as JSON Lines; returns the file's SHA-256 in hex."""
-    body = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
-    path.write_bytes(body)
-    return hashlib.sha256(body).hexdigest()
+    files = {split: build_rows(split, courts, used) for split in SPLITS}
+    files["validation-quick"] = files["validation"][:QUICK_ROWS]
+    return files
 
 
 def build_rows(split: str, courts: dict[str, str], used: Used) -> list[dict[str, object]]:
@@ -447,4 +399,4 @@ def check_tables() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(build_sample(__file__, build, seed=SEED, packages=PACKAGES))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -156,6 +158,15 @@ def test_a_copy_of_a_sample_is_valid_on_its_own(name: str, home: Path, tmp_path:
     done = run_rftctl("validate", report.spec, "--json", home=home)
     assert json.loads(done.stdout)["n_errors"] == 0
     assert "samples/" not in (tmp_path / "copy" / "spec.yaml").read_text()
+
+
+def test_the_build_script_of_a_copy_reproduces_its_rows(tmp_path: Path) -> None:
+    finish(init_from_sample(shipped_sample("tax"), tmp_path / "copy"))
+    command = [sys.executable, str(tmp_path / "copy" / "build.py")]
+    before = (tmp_path / "copy" / "train.jsonl").read_bytes()
+    (tmp_path / "copy" / "train.jsonl").unlink()
+    assert subprocess.run(command, check=False).returncode == 0
+    assert (tmp_path / "copy" / "train.jsonl").read_bytes() == before
 
 
 def test_every_sample_has_a_title() -> None:
