@@ -40,7 +40,7 @@ def commands_in(text: str) -> list[str]:
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Copy what the tour uses, the model replaced by one that needs no training time."""
-    for name in ("configs", "samples/citations"):
+    for name in ("configs", "samples/quickstart"):
         shutil.copytree(REPOSITORY / name, tmp_path / name)
     (tmp_path / "pyproject.toml").touch()
     path = tmp_path / "configs" / "quickstart.yaml"

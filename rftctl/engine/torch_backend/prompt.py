@@ -1,7 +1,8 @@
 """Chat messages turned into prompt tokens by the model's own template.
 
 In: messages in the chat-completions form. Out: token ids. The template is the model's; only what
-templates cannot read is rewritten: content parts become text, and a developer speaks as the system.
+templates cannot read is rewritten: content parts become text, a developer speaks as the system, and tools
+are put into words where the template knows none.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
 
+from rftctl.engine.torch_backend.tool_turns import in_words, knows_tools
 from rftctl.errors import InvalidInputError, NotOfferedError
 
 if TYPE_CHECKING:
@@ -40,9 +42,12 @@ def render_prompt(
     extra: dict[str, Any] = {"continue_final_message": True} if is_begun else {}
     if reasoning_effort not in (None, "default"):
         extra |= {"reasoning_effort": reasoning_effort, "enable_thinking": True}
+    turns = [_plain(message) for message in messages]
+    if not knows_tools(tokenizer.chat_template):
+        turns, tools = in_words(turns, tools), None
     try:
         ids = tokenizer.apply_chat_template(
-            [_plain(message) for message in messages],
+            turns,
             tools=[dict(tool) for tool in tools] if tools else None,
             add_generation_prompt=not is_begun,
             tokenize=True,

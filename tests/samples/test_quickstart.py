@@ -1,4 +1,4 @@
-"""The citations sample: its rows, its grader and its graded outputs."""
+"""The quickstart sample: its rows, its grader and its graded outputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rftctl.graders import Grader
 
 ROOT = Path(__file__).resolve().parents[2]
-SAMPLE = ROOT / "samples" / "citations"
+SAMPLE = ROOT / "samples" / "quickstart"
 SPLITS = ("train", "validation", "test")
 FILES = (*SPLITS, "validation-quick")
 PARTS = ("volume", "reporter", "page")

@@ -1,11 +1,11 @@
-"""Write the rows of the citations sample: one case citation in one sentence, and its three parts.
+"""Write the rows of the quickstart sample: one case citation in one sentence, and its three parts.
 
 In: reporters-db and courts-db (pinned in PACKAGES), the tables and passages below, one seed.
 Out: train, validation, validation-quick and test rows as JSON Lines, and manifest.json.
 
     python -m venv build-env && build-env/bin/pip install reporters-db==3.2.67 courts-db==0.10.27
-    build-env/bin/python samples/citations/build.py            # write the files
-    build-env/bin/python samples/citations/build.py --check    # rebuild elsewhere and compare
+    build-env/bin/python samples/quickstart/build.py            # write the files
+    build-env/bin/python samples/quickstart/build.py --check    # rebuild elsewhere and compare
 
 Truth is by construction: a citation is drawn first and the sentence is written around it.
 No passage, party, or volume of a reporter stands in two splits.
