@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from rftctl.commands.opening import open_grader
 from rftctl.commands.updates import Command, Note, Progress
 from rftctl.errors import ExitCode, UsageError
-from rftctl.graders.cases import Case, Expectation, read_cases
+from rftctl.graders.cases import Case, Expectation, need_no_judge, read_cases
+from rftctl.spec.reads import model_graders
 from rftctl.text import one_line
 
 if TYPE_CHECKING:
@@ -168,8 +169,12 @@ def grade_spec(
         InvalidInputError: the grader or a case is wrong.
         NotOfferedError: no sandbox or no judge.
     """
-    containment: dict[str, Any] = {"sandbox_request": sandbox_request, "fidelity": fidelity}
-    with open_grader(spec_file, home, allow_unsafe=allow_unsafe, **containment) as (grader, sandbox):
+    how: dict[str, Any] = {"sandbox_request": sandbox_request, "fidelity": fidelity}
+    path = outputs or spec_file.file("cases")
+    if model_graders(spec_file.grader) and path is not None and need_no_judge(path):
+        yield Note("every output brings its judge's result; no judge is asked")
+        how["asks_judge"] = False
+    with open_grader(spec_file, home, allow_unsafe=allow_unsafe, **how) as (grader, sandbox):
         return (yield from grade_cases(spec_file, grader, sandbox, outputs=outputs))
 
 

@@ -9,7 +9,7 @@ import os
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rftctl.errors import InvalidInputError, UsageError
+from rftctl.errors import InvalidInputError, ProviderError, UsageError
 from rftctl.graders import build_grader
 from rftctl.spec.reads import model_graders
 from rftctl.strict_jsonl import read_json_lines
@@ -18,7 +18,7 @@ from rftctl.wire import mapping
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rftctl.dataset import Sampler
+    from rftctl.dataset import Sample, Sampler
     from rftctl.graders import Grader
     from rftctl.home import Home
     from rftctl.ledger import Run
@@ -36,6 +36,7 @@ def open_grader(
     fidelity: bool = False,
     allow_unsafe: bool = False,
     keep_answers: bool = True,
+    asks_judge: bool = True,
 ) -> Iterator[tuple[Grader, Sandbox | None]]:
     """Build the spec's grader, with its judge; a sandbox is opened only when some of it runs code.
 
@@ -43,6 +44,7 @@ def open_grader(
         sandbox_request: `auto`, a level, or `docker`.
         fidelity: give a call what the platform gives it, instead of less.
         keep_answers: whether a judge's answers are kept and used again; not where repeats are the point.
+        asks_judge: False where every output brings its judge's result; none is opened then.
 
     Raises:
         InvalidInputError: the grader is wrong, or the user's config defines no such judge.
@@ -50,13 +52,22 @@ def open_grader(
         ProviderError: the judge's key is not set.
     """
     with ExitStack() as stack:
-        judge = stack.enter_context(open_judge(spec_file, home, keep_answers=keep_answers))
+        judge: Sampler | None = _NoJudge()
+        if asks_judge:
+            judge = stack.enter_context(open_judge(spec_file, home, keep_answers=keep_answers))
         sandbox = None
         if runs_code(spec_file.grader):
             sandbox = stack.enter_context(open_sandbox(sandbox_request, fidelity, allow_unsafe))
         grader = build_grader(spec_file.grader, sampler=judge, sandbox=sandbox)
         stack.callback(grader.close)
         yield grader, sandbox
+
+
+class _NoJudge:
+    """Stands where a judge would, for graders that are not to ask one."""
+
+    def sample(self, *_: Any, **__: Any) -> tuple[Sample, dict[str, int]]:
+        raise ProviderError("no judge was opened", "let every case bring `judge`, or none")
 
 
 @contextmanager

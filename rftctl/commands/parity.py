@@ -7,7 +7,7 @@ Out: `ParityReport`, the document `rftctl.parity/1`, with every case on which th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rftctl.commands.updates import Command, Progress
@@ -87,7 +87,8 @@ def compare_graders(
         if case.sample.output_tools:
             n_skipped += 1
             continue
-        [grade] = grader.grade_batch([(case.sample, case.item)])
+        # Both sides ask their judge; a recorded result would compare a file with the provider.
+        [grade] = grader.grade_batch([(replace(case.sample, judged={}), case.item)])
         reply = run_hosted(wire, case.sample.output_text, case.item)
         rows.append(_compare(case.line, grade, reply))
         yield Progress("comparing", len(rows))

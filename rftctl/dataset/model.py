@@ -50,6 +50,8 @@ class Sample:
         output_json: the answer parsed as JSON, or ABSENT when it does not parse.
         output_tools: tool calls in the wire's form; `function.arguments` is a JSON string.
         finish_reason: "stop", "length", "tool_calls" or what the provider said.
+        judged: results of judges that came with this output, by grader name, "*" for every other; a model
+            grader takes its result from here and asks no judge. Empty but for cases that bring one.
     """
 
     output_text: str
@@ -58,6 +60,7 @@ class Sample:
     finish_reason: str = "stop"
     completion_tokens: int = 0
     reasoning_tokens: int = 0
+    judged: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_truncated(self) -> bool:

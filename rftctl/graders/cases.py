@@ -4,14 +4,16 @@ In: JSON Lines, one case a line:
 `{"item": {...} or "line": 12, "sample": "text" or {...}, "expect": {...}}`. `item` is a dataset row,
 `line` the number of one in the training file; `sample` the output's text, or an object with
 output_text, output_json, output_tools and finish_reason. `expect` may be left out, or is
-`{"reward": 0.5}`, `{"min": 0.2, "max": 0.6}` or `{"error": "sample_parse_error"}`.
+`{"reward": 0.5}`, `{"min": 0.2, "max": 0.6}` or `{"error": "sample_parse_error"}`. `judge` is the
+result that model graders are to take as their judge's, `0.8` or by grader name `{"politeness": 0.8}`;
+a grader can be tried without a judge then.
 Out: `Case` objects, or findings RFT38x with the line.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rftctl.dataset import ABSENT, Sample, parse_output
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-6
 """How far a reward may be from the one expected."""
 
-_KEYS = ("item", "line", "sample", "expect")
+_KEYS = ("item", "line", "sample", "expect", "judge")
 _EXAMPLE = '{"line": 1, "sample": "the output", "expect": {"reward": 1}}'
 _SAMPLE_EXAMPLE = '{"output_text": "…", "output_tools": […]}'
 _SAMPLE_KEYS = ("output_text", "output_json", "output_tools", "finish_reason")
@@ -109,6 +111,11 @@ def read_cases(path: Path, *, rows: Path | None = None, parse_json: bool = True)
         raise InvalidInputError(f"'{path}' holds no case", hint, findings=[finding])
 
 
+def need_no_judge(path: Path) -> bool:
+    """Whether every case of a file brings its judges' results."""
+    return all(raw.get("judge") not in (None, {}) for _, raw in read_json_lines(path))
+
+
 def read_sample(raw: Any, *, parse_json: bool = True) -> Sample:
     """Make a sample from a case's `sample`: text, or an object.
 
@@ -146,7 +153,18 @@ class _Reader:
             sample = read_sample(self.raw["sample"], parse_json=self.parse_json)
         except ValueError as error:
             raise self.error(str(error), "give the output's text, or " + _SAMPLE_EXAMPLE) from None
+        if "judge" in self.raw:
+            sample = replace(sample, judged=self.judged())
         return Case(self.line, sample, self.item(named, rows), self.expectation())
+
+    def judged(self) -> dict[str, Any]:
+        raw = self.raw["judge"]
+        judged = raw if isinstance(raw, dict) else {"*": raw}
+        for value in judged.values():
+            if isinstance(value, bool) or not isinstance(value, int | float | str):
+                hint = 'write 0.8, a label, or {"GRADER NAME": 0.8}'
+                raise self.error(f"'judge' is {kind(value)}, not a judge's number or label", hint)
+        return judged
 
     def item(self, named: Mapping[int, dict[str, Any]], rows: Path | None) -> dict[str, Any]:
         item, number = self.raw.get("item"), self.raw.get("line")

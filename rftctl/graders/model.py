@@ -3,6 +3,7 @@
 The judge is asked for a structured reply, `{"steps": [...], "result": …}` (graders guide). A number is
 clipped to `range`; anything else fails with `model_grader_parse_error`, a refusal with
 `model_grader_refusal_error`, a judge that did not answer with `model_grader_server_error`.
+A sample that brings its judges' results (`Sample.judged`) is graded by them.
 A label gives 1.0 when it is one of `passing_labels`, else 0.0.
 """
 
@@ -13,6 +14,7 @@ from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from rftctl.dataset import Sample
 from rftctl.errors import ProviderError, TimedOutError
 from rftctl.graders.base import Grade, TokenUsage, sample_namespace, unreadable
 from rftctl.graders.messages import parse_messages
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import ThreadPoolExecutor
 
-    from rftctl.dataset import Sample, Sampler
+    from rftctl.dataset import Sampler
 
 DEFAULT_CONCURRENCY = 8
 """Questions asked at a time of a sampler that names no `concurrency` of its own."""
@@ -79,6 +81,8 @@ class _ModelGrader:
             messages = self._messages.render(item, sample_namespace(sample))
         except TemplateError as error:
             return unreadable(error, sample)
+        if sample.judged:
+            return self._read(_recorded(sample.judged, self.name))
         try:
             reply, tokens = self._sampler.sample(messages, response_format=self._format, params=self._params)
         except (ProviderError, TimedOutError) as error:
@@ -144,6 +148,12 @@ class LabelModelGrader(_ModelGrader):
         if not isinstance(result, str) or result not in self._labels:
             return None
         return 1.0 if result in self._passing else 0.0
+
+
+def _recorded(judged: dict[str, Any], name: str) -> Sample:
+    # A result that was not recorded reads as a judge that gave none: it never becomes a reward.
+    result = judged.get(name, judged.get("*"))
+    return Sample("" if result is None else str(result), {"result": result})
 
 
 def _reply_format(result: dict[str, Any]) -> dict[str, Any]:

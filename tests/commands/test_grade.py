@@ -247,6 +247,21 @@ def test_without_the_providers_key_a_judged_grader_says_which_one_is_missing(wri
         finish(grade_spec(spec_file, home=Home(home)))
 
 
+def test_cases_that_bring_their_judges_results_need_no_key_and_no_judge(write_spec, home, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    cases = [{"line": 1, "sample": "x", "judge": 0.8, "expect": {"reward": 0.8}}]
+    updates = list(grade_spec(write_spec(JUDGED, cases, provider="openai"), home=Home(home)))
+    assert Note("every output brings its judge's result; no judge is asked") in updates
+
+
+def test_one_case_without_a_result_still_needs_the_judge(write_spec, office, monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", office.judges["office"]["base_url"])
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-canary")
+    cases = [{"line": 1, "sample": "x", "judge": 0.5}, {"line": 1, "sample": "x"}]
+    report = finish(grade_spec(write_spec(JUDGED, cases, provider="openai"), home=Home(office.path)))
+    assert [result.reward for result in report.results] == [0.5, 0.75]
+
+
 def test_the_embedded_service_judges_by_a_model_of_this_machine(write_spec, home):
     judged = JUDGED | {"model": "tiny-random", "sampling_params": {"max_completions_tokens": 4}}
     report = finish(grade_spec(write_spec(judged, [{"line": 1, "sample": "x"}]), home=Home(home)))

@@ -5,7 +5,7 @@ import pytest
 from rftctl.dataset import ABSENT
 from rftctl.errors import InvalidInputError
 from rftctl.graders.base import Grade
-from rftctl.graders.cases import Expectation, read_cases, read_sample
+from rftctl.graders.cases import Expectation, need_no_judge, read_cases, read_sample
 
 
 @pytest.fixture
@@ -50,6 +50,8 @@ def test_a_case_may_name_a_line_of_the_training_file(write):
         ),
         ({"item": {}, "sample": "x", "expect": {"reward": "1"}}, "RFT380", "not a number"),
         ({"item": {}, "sample": "x", "expect": {"error": "parse"}}, "RFT380", "which does not exist"),
+        ({"item": {}, "sample": "x", "judge": [1]}, "RFT380", "'judge' is a list"),
+        ({"item": {}, "sample": "x", "judge": {"j": True}}, "RFT380", "not a judge's number or label"),
         ({"line": 9, "sample": "x"}, "RFT381", "has no such line"),
         ({"line": "1", "sample": "x"}, "RFT381", "has no such line"),
     ],
@@ -107,3 +109,20 @@ def test_an_expectation_holds_or_not(expect, grade, holds):
 )
 def test_an_expectation_reads_well(expect, text):
     assert str(expect) == text
+
+
+def test_a_case_may_bring_what_its_judges_say(write):
+    path = write(
+        {"item": {}, "sample": "x", "judge": 0.5},
+        {"item": {}, "sample": "x", "judge": {"j": "good"}},
+        {"item": {}, "sample": "x"},
+    )
+    assert [case.sample.judged for case in read_cases(path)] == [{"*": 0.5}, {"j": "good"}, {}]
+
+
+@pytest.mark.parametrize(
+    ("second", "needless"), [({"judge": 0.5}, True), ({}, False), ({"judge": {}}, False)]
+)
+def test_a_judge_is_needless_when_every_case_brings_its_result(write, second, needless):
+    path = write({"item": {}, "sample": "x", "judge": 1}, {"item": {}, "sample": "x", **second})
+    assert need_no_judge(path) is needless

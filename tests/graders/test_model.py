@@ -187,3 +187,39 @@ def test_without_a_judge_the_way_out_is_named():
     with pytest.raises(NotOfferedError, match="needs a judge") as caught:
         build_grader(SCORE)
     assert "config.yaml" in caught.value.hint
+
+
+class Silent:
+    """A judge that must not be asked."""
+
+    def sample(self, messages, *, response_format=None, params=None):
+        raise AssertionError(messages)
+
+
+def judged(config, results):
+    grader = build_grader(config, sampler=Silent())
+    [given] = grader.grade_batch([(Sample("x", judged=results), {"answer": "x"})])
+    return given
+
+
+@pytest.mark.parametrize(
+    ("config", "results", "reward"),
+    [
+        (SCORE, {"*": 0.4}, 0.4),
+        (SCORE, {"judge": 0.3, "*": 0.4}, 0.3),
+        (SCORE, {"*": 7}, 1.0),
+        (LABEL, {"*": "fair"}, 1.0),
+        (LABEL, {"*": "bad"}, 0.0),
+    ],
+)
+def test_a_result_that_came_with_the_output_is_taken_without_asking(config, results, reward):
+    given = judged(config, results)
+    assert (given.reward, given.errors) == (reward, ())
+
+
+@pytest.mark.parametrize(
+    ("config", "results"), [(SCORE, {"other": 1.0}), (SCORE, {"*": "high"}), (LABEL, {"*": "x"})]
+)
+def test_a_recorded_result_that_is_none_of_this_graders_never_becomes_a_reward(config, results):
+    given = judged(config, results)
+    assert (given.reward, given.errors) == (None, ("model_grader_parse_error",))

@@ -1,8 +1,8 @@
 """Tools and tool calls in words, for models whose chat template knows none.
 
-In: messages in the chat-completions form and the tools offered. Out: plain messages that say the same, calls in
-the form that `rftctl.engine.answers` reads back: `<tool_call>{"name": ..., "arguments": {...}}</tool_call>`
-(the form of the Hermes and Qwen models).
+In: messages in the chat-completions form and the tools offered. Out: plain messages that say the same, calls
+in the form that `rftctl.engine.answers` reads back (that of the Hermes and Qwen models):
+`<tool_call>{"name": ..., "arguments": {...}}</tool_call>`.
 """
 
 from __future__ import annotations
