@@ -19,7 +19,6 @@ from rftctl.commands.opening import open_grader
 from rftctl.commands.updates import Command, Note, Progress
 from rftctl.dataset import read_examples
 from rftctl.errors import ExitCode, UsageError
-from rftctl.graders.cases import read_sample
 from rftctl.graders.figures import (
     PartialCredit,
     Repeat,
@@ -32,6 +31,7 @@ from rftctl.graders.figures import (
     sub_graders,
     times_of,
 )
+from rftctl.graders.probe_samples import probe_sample
 from rftctl.graders.probes import (
     BASELINE,
     LENGTH,
@@ -209,7 +209,7 @@ def report_card(
 
 
 def _graded(grader: Grader, probes: Sequence[Probe], parse_json: bool) -> list[Grade]:
-    return grader.grade_batch([(read_sample(p.text, parse_json=parse_json), p.item) for p in probes])
+    return grader.grade_batch([(probe_sample(p.text, p.item, parse_json=parse_json), p.item) for p in probes])
 
 
 @dataclass(frozen=True, slots=True)

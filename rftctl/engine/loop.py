@@ -196,7 +196,7 @@ class _Loop:
         seeds = [stable_seed(self.settings.seed, split, drawn_at, place) for place in range(len(rows))]
         prompts = [self._prompt(row) for row in rows]
         with meter.timing("sampling" if split == "train" else "eval"):
-            groups = self.session.sample(prompts, n, self._sampling(), seeds)
+            groups = self.session.sample(prompts, n, self._sampling(rows), seeds)
         as_json = self.settings.stop_at_json
         samples = [[to_sample(c, has_response_format=as_json) for c in group] for group in groups]
         pairs = [(s, row.item) for row, mine in zip(rows, samples, strict=True) for s in mine]
@@ -216,12 +216,14 @@ class _Loop:
             self.prompts[key] = self.session.render(row.messages, tools, self.settings.reasoning_effort)
         return self.prompts[key]
 
-    def _sampling(self) -> SamplingSettings:
+    def _sampling(self, rows: Sequence[Example]) -> SamplingSettings:
         settings = self.settings
+        # A tool call is JSON too, and calls may follow the answer's JSON.
+        has_tools = bool(self.tools) or any(row.tools for row in rows)
         return SamplingSettings(
             max_tokens=settings.max_completion_tokens,
             temperature=settings.temperature,
-            stop_at_json=settings.stop_at_json,
+            stop_at_json=settings.stop_at_json and not has_tools,
             reasoning_budget=thinking_budget(settings.reasoning_effort, settings.max_completion_tokens),
         )
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rftctl.dataset import ABSENT, parse_output
-from rftctl.graders.cases import read_sample
+from rftctl.graders.probe_samples import CALLS, is_called, probe_sample
 
 if TYPE_CHECKING:
     from rftctl.dataset import Example
@@ -168,8 +168,9 @@ def find_right_answers(
 ) -> dict[int, str]:
     """Find, per row, the output that the grader pays best among those made of the row's own fields.
 
-    Tried are each field as text and as `{field: value}`, all fields in one object, and the fields that
-    the response format names. The form that earns most over the first rows is used for all of them.
+    Tried are each field as text and as `{field: value}`, all fields in one object, the fields that
+    the response format names, and, where rows have tools and `calls`, these calls with other fields.
+    The form that earns most over the first rows is used for all of them.
 
     Args:
         properties: keys of the response format's schema, or none.
@@ -180,7 +181,7 @@ def find_right_answers(
     for form in forms:
         texts = [form(example.item) for example in tried]
         pairs = [
-            (read_sample(text, parse_json=parse_json), example.item)
+            (probe_sample(text, example.item, parse_json=parse_json), example.item)
             for text, example in zip(texts, tried, strict=True)
             if text is not None
         ]
@@ -203,9 +204,17 @@ def _forms(examples: Sequence[Example], properties: Sequence[str]) -> list[_Form
     for name in fields:
         forms.append(lambda item, name=name: _as_text(item.get(name)))  # type: ignore[misc]
         forms.append(lambda item, name=name: _object(item, [name]))  # type: ignore[misc]
+    if all(is_called(example.item) for example in examples):
+        forms += _forms_with_calls([name for name in fields if name != CALLS], named)
     if len(fields) > 1:
         forms.append(lambda item: _object(item, fields))
     return forms
+
+
+def _forms_with_calls(others: Sequence[str], named: Sequence[str]) -> list[_Form]:
+    """Calls with the fields that the response format names, or with any one beside them."""
+    beside = [[name for name in named if name != CALLS], *([name] for name in others)]
+    return [lambda item, names=names: _object(item, [*names, CALLS]) for names in beside]  # type: ignore[misc]
 
 
 def reference_fields(examples: Sequence[Example]) -> list[str]:

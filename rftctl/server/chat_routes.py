@@ -128,7 +128,8 @@ def _settings(chat_request: ChatRequest) -> SamplingSettings:
         max_tokens=chat_request.token_cap,
         temperature=1.0 if chat_request.temperature is None else chat_request.temperature,
         top_p=1.0 if chat_request.top_p is None else chat_request.top_p,
-        stop_at_json=chat_request.wants_json,
+        # A tool call is JSON too, and calls may follow the answer's JSON.
+        stop_at_json=chat_request.wants_json and not chat_request.tools,
         reasoning_budget=thinking_budget(effort, chat_request.token_cap),
     )
 

@@ -11,6 +11,7 @@ from rftctl.engine.backend import CheckpointRef
 from rftctl.engine.loop import run_loop
 from rftctl.engine.progress import LoopSettings, Wish
 from rftctl.engine.torch_backend import TorchBackend
+from rftctl.engine.torch_backend.session import TorchSession
 from rftctl.errors import UngradableError
 from rftctl.graders.base import Grade
 
@@ -139,6 +140,30 @@ def test_an_unreadable_output_earns_nothing(
     run_loop(settings, backend, examples, [], unread, recorder, tmp_path)
     train = recorder.steps[0].train
     assert (train.reward_mean, train.n_failed, train.parse_error_share) == (0.0, 0, 1.0)
+
+
+@pytest.mark.parametrize("tools", [None, [{"type": "function", "function": {"name": "look_up"}}]])
+def test_only_rows_without_tools_end_at_their_first_json_value(
+    settings: LoopSettings,
+    backend: TorchBackend,
+    examples: Rows,
+    digits: Any,
+    recorder: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tools: Any,
+) -> None:
+    asked = []
+    sample = TorchSession.sample
+
+    def spy(session: Any, prompts: Any, n: Any, sampling: Any, seeds: Any) -> Any:
+        asked.append(sampling.stop_at_json)
+        return sample(session, prompts, n, sampling, seeds)
+
+    monkeypatch.setattr(TorchSession, "sample", spy)
+    rows = [replace(example, tools=tools) for example in examples]
+    run_loop(replace(settings, stop_at_json=True), backend, rows, [], digits, recorder, tmp_path)
+    assert set(asked) == {tools is None}
 
 
 def test_a_grader_that_fails_from_the_start_ends_the_run(
