@@ -6,7 +6,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SPEC ?= configs/quickstart.yaml
 export RFTCTL_HOME ?= $(CURDIR)/.rftctl
 
-.PHONY: demo test check bench fuzz docs clean
+SAMPLES := $(patsubst samples/%/build.py,%,$(wildcard samples/*/build.py))
+
+.PHONY: demo test check bench fuzz samples docs clean $(SAMPLES:%=sample-%)
 
 demo: $(VENV)/.local
 	$(BIN)/rftctl run $(SPEC)
@@ -29,11 +31,20 @@ fuzz: $(VENV)/.fuzz
 	$(BIN)/python -m tests.fuzz
 	$(BIN)/python -m tests.faults
 
+# Rebuilds each sample's rows from their sources, in an environment of its own, and compares byte for byte.
+samples: $(SAMPLES:%=sample-%)
+
+$(SAMPLES:%=sample-%): sample-%:
+	$(PYTHON) -m venv .samples/$*
+	if [ -f samples/$*/requirements.txt ]; then \
+		.samples/$*/bin/python -m pip --disable-pip-version-check --quiet install -r samples/$*/requirements.txt; fi
+	.samples/$*/bin/python samples/$*/build.py --check
+
 docs: $(VENV)/.dev
 	$(BIN)/python -m tests.docs
 
 clean:
-	rm -rf $(VENV) .rftctl
+	rm -rf $(VENV) .rftctl .samples
 
 $(VENV)/.local: pyproject.toml constraints.txt
 	@echo "installing into $(VENV); torch makes this some minutes the first time"

@@ -37,7 +37,7 @@ def connect(name: str, profile: Profile, home: Home, environ: Mapping[str, str])
         name,
         profile,
         lambda: make_client("http://local/v1", "local", transport=transport),
-        close=app.state.chat.close,
+        close=app.state.service.close,
     )
 
 

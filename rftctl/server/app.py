@@ -46,7 +46,7 @@ def create_app(
         allowed_hosts: exact Host values taken; None takes any.
 
     Returns:
-        The app. Close it by its lifespan, or by `app.state.chat.close()` where no lifespan runs.
+        The app. Close it by its lifespan, or by `app.state.service.close()` where no lifespan runs.
 
     Raises:
         StorageError: the home cannot be used.
@@ -58,7 +58,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
-        chat.close()
+        service.close()
         store.close()
 
     app = Starlette(

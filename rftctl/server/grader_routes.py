@@ -18,6 +18,7 @@ from rftctl.graders.base import ERROR_FLAGS
 from rftctl.server.handlers import json_body, service_of
 from rftctl.server.refusal import Reply, bad, with_hint
 from rftctl.server.schema import RunGrader, ValidateGrader, check_body
+from rftctl.spec.reads import model_graders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,10 +59,22 @@ async def run(request: Request) -> Response:
 
 
 def _run(service: Service, body: dict[str, Any]) -> dict[str, Any]:
-    with _opened(service, body["grader"], (body.get("rftctl") or {}).get("judge")) as grader:
-        sample = Sample(body["model_sample"], parse_output(body["model_sample"]))
-        (grade,) = grader.grade_batch([(sample, body.get("item") or {})])
+    config, item = body["grader"], body.get("item") or {}
+    sample = Sample(body["model_sample"], parse_output(body["model_sample"]))
+    if not model_graders(config):
+        with _refusing():
+            return _reply(*service.kept_grader.grade(config, sample, item))
+    with _opened(service, config, (body.get("rftctl") or {}).get("judge")) as grader:
+        (grade,) = grader.grade_batch([(sample, item)])
         return _reply(grader, grade)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except (InvalidInputError, NotOfferedError, ProviderError) as error:
+        raise bad(f"grader: {with_hint(error)}", "grader", "invalid_grader") from error
 
 
 @contextmanager
@@ -72,14 +85,12 @@ def _opened(service: Service, config: dict[str, Any], judge: dict[str, Any] | No
     from rftctl.server.judge import own_judge
 
     with ExitStack() as stack:
-        try:
+        with _refusing():
             if judge:
                 http = stack.enter_context(closing(HttpJudge(JudgeSettings.of(judge))))
                 grader = build_grader(config, sampler=http)
             else:
                 grader = build_grader(config, sampler=own_judge(service.store, service.chat, config))
-        except (InvalidInputError, NotOfferedError, ProviderError) as error:
-            raise bad(f"grader: {with_hint(error)}", "grader", "invalid_grader") from error
         stack.callback(grader.close)
         yield grader
 

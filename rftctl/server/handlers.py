@@ -7,9 +7,10 @@ or a slow grader never stops the event loop.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+from rftctl.server.kept_grader import KeptGrader
 from rftctl.server.refusal import missing
 from rftctl.server.schema import parse_json
 
@@ -24,11 +25,17 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What the app holds open: the store, the sampling thread, and whether judges are taken from requests."""
+    """What the app holds open, and whether judges are taken from requests."""
 
     store: Store
     chat: Chat
     takes_judges: bool
+    kept_grader: KeptGrader = field(default_factory=KeptGrader)
+
+    def close(self) -> None:
+        """End the sampling thread and the kept grader's worker."""
+        self.chat.close()
+        self.kept_grader.close()
 
 
 def service_of(request: Request) -> Service:

@@ -142,7 +142,7 @@ class Service:
 
     def close(self) -> None:
         self.run(self.http.aclose())
-        self.app.state.chat.close()
+        self.app.state.service.close()
         self.app.state.service.store.close()
         self._runner.close()
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from rftctl.dataset import Sample
 
 if TYPE_CHECKING:
     from conftest import Service
@@ -70,3 +73,40 @@ def test_a_wrong_grader_is_refused(service: Service, grader: dict[str, Any]) -> 
 def test_a_run_needs_a_text_sample(service: Service) -> None:
     reply = service.post("/fine_tuning/alpha/graders/run", {"grader": EXACT, "model_sample": {"a": 1}})
     assert (reply.status_code, reply.json()["error"]["param"]) == (400, "model_sample")
+
+
+def python_grader(source: str) -> dict[str, Any]:
+    return {"type": "python", "name": "p", "source": source}
+
+
+HALF, ONE = (python_grader(f"def grade(sample, item): return {reward}") for reward in (0.5, 1.0))
+
+
+def test_a_grader_sent_again_is_still_open_and_another_takes_its_place(service: Service) -> None:
+    kept = service.app.state.service.kept_grader
+    graded = [kept.grade(config, Sample("x"), {}) for config in (HALF, HALF, ONE, HALF)]
+    assert [grade.reward for _, grade in graded] == [0.5, 0.5, 1.0, 0.5]
+    first, again, other, back = (grader for grader, _ in graded)
+    assert first is again
+    assert len({id(grader) for grader in (first, other, back)}) == 3
+
+
+def test_a_grader_that_ended_its_process_is_tried_afresh(service: Service) -> None:
+    source = "import os\ndef grade(sample, item):\n    return os._exit(1) if item.get('end') else 1.0"
+    rewards = [run(service, python_grader(source), "a", item)["reward"] for item in ({}, {"end": 1}, {})]
+    assert rewards == [1.0, 0.0, 1.0]
+
+
+def test_two_graders_at_once_are_both_served(service: Service) -> None:
+    slow = python_grader("import time\ndef grade(sample, item):\n    time.sleep(0.5)\n    return 1.0")
+    kept, replies = service.app.state.service.kept_grader, []
+    sample = Sample("x")
+    threads = [
+        threading.Thread(target=lambda: replies.append(kept.grade(slow, sample, {})[1].reward))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert replies == [1.0, 1.0, 1.0]
