@@ -39,8 +39,10 @@ def build_sample(
     if not arguments.check:
         _write_all(here, here.name, build(), seed, packages)
         return 0
+    # A copy under another name is still the sample that its manifest names.
+    name = json.loads((here / "manifest.json").read_text(encoding="utf-8"))["sample"]
     with tempfile.TemporaryDirectory() as folder:
-        names = _write_all(Path(folder), here.name, build(), seed, packages)
+        names = _write_all(Path(folder), name, build(), seed, packages)
         differing = [n for n in names if (here / n).read_bytes() != (Path(folder) / n).read_bytes()]
     print("differing:", ", ".join(differing) if differing else "none")
     return 1 if differing else 0

@@ -87,8 +87,8 @@ def _create(fault: Fault) -> Expected:
 
 
 def _look_up(fault: Fault) -> Expected:
-    """Nothing is sent while it is not known whether it was sent before."""
-    if fault.kind == "harmless":
+    """Nothing is sent while it is not known whether it was sent before; 404 says that there is no list."""
+    if fault.kind == "harmless" or fault.name == "404":
         return _expected({DONE}, set(), 1, DONE)
     if fault.kind == "listing":
         return Expected(frozenset({DONE, REFUSED}), None, -1, frozenset({DONE}))

@@ -286,14 +286,18 @@ def main() -> int:
     parser.add_argument("--report", type=Path, help="write every verdict there, a JSON document a line")
     given = parser.parse_args()
     verdicts = []
+    if given.report is not None:
+        given.report.write_text("")
     for verdict in judge(
         [case for case in pick(given.share, given.seed) if given.only in case.name], given.width
     ):
         verdicts.append(verdict)
+        if given.report is not None:
+            # As they come: a matrix that is stopped early has said what it saw.
+            with given.report.open("a") as report:
+                report.write(json.dumps(asdict(verdict)) + "\n")
         if verdict.wrong:
             say(f"WRONG {verdict.name}: {'; '.join(verdict.wrong)}")
-    if given.report is not None:
-        given.report.write_text("".join(json.dumps(asdict(verdict)) + "\n" for verdict in verdicts))
     say(summary(verdicts))
     return int(any(verdict.wrong for verdict in verdicts))
 

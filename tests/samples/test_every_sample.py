@@ -80,8 +80,10 @@ def test_each_target_is_valid_or_refused_as_its_readme_says(
     options = ("--target", target) if target else ()
     done = run_rftctl("validate", str(SAMPLES[name].spec), *options, "--json", home=tmp_path)
     errors = {f["code"] for f in read_json(done)["findings"] if f["level"] == "error"}
-    line = next((x for x in readme_of(name).splitlines() if target and x.startswith(f"| {target} ")), "")
-    assert errors == (set(re.findall(r"RFT\d{3}", line.split("|")[2])) if errors else set()), errors
+    said = target or yaml.safe_load(SAMPLES[name].spec.read_text("utf-8"))["provider"]
+    cells = [x.split("|")[2] for x in readme_of(name).splitlines() if x.startswith(f"| {said} ")]
+    # What is valid may still be noted of.
+    assert not errors or errors == set(re.findall(r"RFT\d{3}", cells[0]))
 
 
 @pytest.mark.parametrize(("name", "target"), EVERY_TARGET)
