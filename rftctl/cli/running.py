@@ -131,6 +131,10 @@ def evaluate(
     base_deployment: Annotated[
         str | None, typer.Option("--base-deployment", help="Azure: the base model's deployment.")
     ] = None,
+    outputs: Annotated[
+        Path | None,
+        typer.Option("--outputs", help="A folder for what both models answered, graded, as cases."),
+    ] = None,
     again: AgainOption = False,
     unsafe: UnsafeOption = False,
     as_json: JsonOption = False,
@@ -149,6 +153,7 @@ def evaluate(
             again=again,
             allow_unsafe=unsafe,
             deployment=named,
+            outputs=outputs,
         )
         perform(command, make_terminal(as_json, quiet))
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from rftctl.commands.kept_outputs import keep_outputs
 from rftctl.commands.opening import load_run_spec, open_grader, tuned_model
 from rftctl.commands.preparing import hash_file
 from rftctl.commands.updates import Note, Progress
@@ -25,7 +26,9 @@ from rftctl.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
+    from rftctl.commands.kept_outputs import Answer
     from rftctl.commands.updates import Command
     from rftctl.dataset import Example, Sample
     from rftctl.graders.base import Grade, Grader
@@ -149,6 +152,7 @@ def evaluate(
     models: Sequence[str],
     folders: dict[str, str] | None = None,
     deployments: Mapping[str, str] | None = None,
+    outputs: Path | None = None,
 ) -> Command[EvaluationReport]:
     """Ask every model, grade the answers, compare each with the first.
 
@@ -156,6 +160,7 @@ def evaluate(
         models: the base model first, then what is compared with it.
         folders: model name -> where its checkpoint lies, for the report.
         deployments: model name -> the name under which it is asked, where that is another one.
+        outputs: a folder for the answers, as cases: base.jsonl, tuned.jsonl.
 
     Raises:
         UsageError: the spec names no test file.
@@ -166,6 +171,9 @@ def evaluate(
     for model in models:
         asked_as = (deployments or {}).get(model, model)
         judged[model] = yield from _judge(spec_file, provider, grader, asked_as, examples)
+        if outputs is not None:
+            name = "base" if model == models[0] else "tuned"
+            yield Note(f"answers: {keep_outputs(outputs, name, _answers(judged[model], examples))}")
     reports = tuple(_model_report(m, judged[m], len(examples), (folders or {}).get(m)) for m in models)
     if all(report.mean_reward is None for report in reports):
         raise _nothing_graded(judged[models[0]])
@@ -187,8 +195,12 @@ def evaluate_run(
     checkpoint: str | None = None,
     again: bool = False,
     deployment: Deployment | None = None,
+    outputs: Path | None = None,
 ) -> Command[EvaluationReport]:
     """Evaluate a run's model against its base, or hand back the same evaluation made before.
+
+    Args:
+        outputs: a folder for the answers; these are not kept otherwise, so the models are asked anew.
 
     Raises:
         NotOfferedError: the provider answers only for deployed models, and nobody names the deployments.
@@ -198,12 +210,12 @@ def evaluate_run(
     test_file = spec_file.file("test_file")
     key = {"model": model, "test_sha256": hash_file(test_file) if test_file else None}
     known = [e for e in ledger.entries(run_id) if e["kind"] == "evaluation" and e["key"] == key]
-    if known and not again:
+    if known and not again and outputs is None:
         yield Note(f"{model} was evaluated on these rows before; --again repeats it")
         return EvaluationReport.from_json(known[-1]["report"])
     folders, base = ({model: folder} if folder else {}), spec_file.spec.model
     names = _deployed(run, provider, base, model, deployment)
-    report = yield from evaluate(spec_file, provider, grader, [base, model], folders, names)
+    report = yield from evaluate(spec_file, provider, grader, [base, model], folders, names, outputs)
     ledger.note(run_id, "evaluation", {"key": key, "report": report.to_json()})
     return report
 
@@ -217,6 +229,7 @@ def evaluate_ledger_run(
     again: bool = False,
     allow_unsafe: bool = False,
     deployment: Deployment | None = None,
+    outputs: Path | None = None,
 ) -> Command[EvaluationReport]:
     """Open what a run's evaluation needs and evaluate it."""
     spec_file = load_run_spec(run)
@@ -234,6 +247,7 @@ def evaluate_ledger_run(
                 checkpoint=checkpoint,
                 again=again,
                 deployment=deployment,
+                outputs=outputs,
             )
         )
 
@@ -333,6 +347,12 @@ def _by_example(judged: Sequence[_Judged], n_examples: int) -> list[float | None
         earned = [j.earned for j in judged[start : start + repeats] if j.earned is not None]
         means.append(statistics.fmean(earned) if earned else None)
     return means
+
+
+def _answers(judged: Sequence[_Judged], examples: Sequence[Example]) -> list[Answer]:
+    repeats = len(judged) // len(examples)
+    pairs = ((examples[n // repeats], one) for n, one in enumerate(judged))
+    return [(example, one.sample, one.grade) for example, one in pairs if one.sample is not None]
 
 
 def _compare(base: Sequence[_Judged], other: Sequence[_Judged], n_examples: int) -> Difference | None:

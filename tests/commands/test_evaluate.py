@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rftctl.commands.evaluate import Deployment, EvaluationReport, evaluate_ledger_run
+from rftctl.commands.grade import grade_spec
 from rftctl.commands.launch import launch_spec
+from rftctl.commands.opening import load_run_spec
 from rftctl.commands.updates import Note, finish
 from rftctl.errors import (
     InvalidInputError,
     NotOfferedError,
     ProviderError,
     RftctlError,
+    StorageError,
     UngradableError,
     UsageError,
 )
@@ -159,6 +162,26 @@ def test_several_samples_of_a_row_are_one_observation(
     report = evaluate(run, lab, ledger)
     assert (report.models[0].n_examples, report.models[0].n_samples) == (6, 24)
     assert report.pairs[0].comparison.n_examples == 6
+
+
+def test_kept_outputs_get_their_rewards_from_grade_again(
+    run: Run, lab: Home, ledger: Ledger, tmp_path: Path
+) -> None:
+    evaluate(run, lab, ledger)
+    evaluate(run, lab, ledger, outputs=tmp_path / "kept")
+    spec_file = load_run_spec(run)
+    kept = {
+        name: finish(grade_spec(spec_file, lab, outputs=tmp_path / "kept" / f"{name}.jsonl"))
+        for name in ("base", "tuned")
+    }
+    assert [kept[name].summary.mean_reward for name in kept] == [0.0, 1.0]
+    assert all(result.passed for report in kept.values() for result in report.results)
+
+
+def test_outputs_that_cannot_be_kept_are_said(run: Run, lab: Home, ledger: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "kept").touch()
+    with pytest.raises(StorageError, match="cannot be written"):
+        evaluate(run, lab, ledger, outputs=tmp_path / "kept")
 
 
 def test_a_job_without_a_model_has_nothing_to_evaluate(
