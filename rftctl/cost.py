@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from rftctl.spec.reads import model_graders
 from rftctl.wire import mapping, number
 
 if TYPE_CHECKING:
@@ -76,10 +77,9 @@ def estimate_cost(spec: RunSpec, profile: Profile, n_examples: int) -> CostEstim
     multiplier = spec.hyperparameters.compute_multiplier
     factor = 1.0 if multiplier == "auto" else multiplier
     low, high = (steps * factor * s / 3600 for s in seconds)
-    basis = (
-        f"{steps} steps of {seconds[0]:g} to {seconds[1]:g} s at ${rate:g} an hour; "
-        "grader model tokens come on top"
-    )
+    basis = f"{steps} steps of {seconds[0]:g} to {seconds[1]:g} s at ${rate:g} an hour"
+    if model_graders(spec.grader):
+        basis += "; grader model tokens come on top"
     return CostEstimate(low * rate, high * rate, low, high, basis, profile.checked_on)
 
 

@@ -58,6 +58,14 @@ def test_an_estimate_is_hours_times_the_rate() -> None:
     assert "10 steps" in found.basis
 
 
+@pytest.mark.parametrize(("grader_type", "is_said"), [("python", False), ("score_model", True)])
+def test_grader_tokens_are_named_only_where_a_model_grades(grader_type: str, is_said: bool) -> None:
+    spec = make_spec()
+    judged = spec.model_copy(update={"grader": {"type": "multi", "graders": {"a": {"type": grader_type}}}})
+    found = estimate_cost(judged, load_profile("openai"), 100)
+    assert ("grader model tokens" in found.basis) is is_said
+
+
 def test_more_exploration_costs_more() -> None:
     profile = load_profile("openai")
     once = estimate_cost(make_spec(compute_multiplier=1.0), profile, 100).high_usd
