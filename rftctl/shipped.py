@@ -29,7 +29,8 @@ def shipped_samples() -> dict[str, ShippedSample]:
     for folder in sorted((root / "samples").glob("*/")):
         spec = root / "configs" / f"{folder.name}.yaml"
         if spec.is_file():
-            found[folder.name] = ShippedSample(folder.name, spec, folder, _title(folder / "README.md"))
+            title = _title(folder / "README.md").removeprefix(f"{folder.name}: ")
+            found[folder.name] = ShippedSample(folder.name, spec, folder, title)
     return found
 
 
