@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from rftctl.errors import StorageError
+from rftctl.redaction import redact_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,7 +43,8 @@ def _cases(answers: Iterable[Answer]) -> Iterator[dict[str, Any]]:
         said: dict[str, Any] = {"output_text": sample.output_text, "finish_reason": sample.finish_reason}
         if sample.output_tools:
             said["output_tools"] = sample.output_tools
-        case: dict[str, Any] = {"item": example.item, "sample": said}
+        # A service may have said a key back to the one who sent it.
+        case: dict[str, Any] = {"item": example.item, "sample": redact_values(said)}
         if grade is not None:
             case["expect"] = {"error": grade.errors[0]} if grade.reward is None else {"reward": grade.reward}
         yield case

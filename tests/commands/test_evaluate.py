@@ -21,6 +21,7 @@ from rftctl.errors import (
     UngradableError,
     UsageError,
 )
+from rftctl.redaction import learn
 from tests.providers.scripted_server import answer
 
 if TYPE_CHECKING:
@@ -176,6 +177,17 @@ def test_kept_outputs_get_their_rewards_from_grade_again(
     }
     assert [kept[name].summary.mean_reward for name in kept] == [0.0, 1.0]
     assert all(result.passed for report in kept.values() for result in report.results)
+
+
+def test_a_key_that_the_service_says_back_is_not_kept(
+    run: Run, lab: Home, ledger: Ledger, server: ScriptedServer, tmp_path: Path
+) -> None:
+    learn("the-key-that-was-sent")
+    server.chat = lambda model, prompt: "your key is the-key-that-was-sent"
+    evaluate(run, lab, ledger, outputs=tmp_path)
+    kept = (tmp_path / "tuned.jsonl").read_text()
+    assert "your key is" in kept
+    assert "the-key-that-was-sent" not in kept
 
 
 def test_outputs_that_cannot_be_kept_are_said(run: Run, lab: Home, ledger: Ledger, tmp_path: Path) -> None:
