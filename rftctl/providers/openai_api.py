@@ -113,11 +113,16 @@ class OpenAIAPI:
             return await self._writing.delete(f"/files/{_part(file_id)}", cast_to=object)
 
         try:
-            self._call(f"removal of '{file_id}'", send, call_deadline_s())
+            said = self._call(f"removal of '{file_id}'", send, call_deadline_s())
         except ProviderError as error:
             if error.status == 404:
                 return False
             raise
+        # Some answer without a body, a proxy with a page: what does not say so is looked at, not believed.
+        if mapping(said).get("deleted") is not True and self.has_file(file_id):
+            raise ProviderError(
+                f"{self.name} does not say that '{file_id}' was removed, and still shows it", NOT_THE_API
+            )
         return True
 
     def create_job(self, request: dict[str, Any]) -> Job:

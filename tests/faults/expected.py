@@ -1,8 +1,8 @@
 """What must come of each fault on each call, written down before anything is run.
 
 In: the name of a call, a fault, and whether it strikes once or always. Out: `Expected`. Exit codes are those
-of the command line: 0 done, 1 some failed, 2 no such thing, 4 nothing graded, 5 the provider refused or was
-not reached, 9 unknown, 10 timed out.
+of the command line: 0 done, 1 some failed, 2 no such thing, 3 not valid, 4 nothing graded, 5 the provider
+refused or was not reached, 9 unknown, 10 timed out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.faults.faults import Fault
 
 Mode = Literal["once", "always"]
-DONE, SOME_FAILED, USAGE, UNGRADED, REFUSED, UNKNOWN, TIMED_OUT = 0, 1, 2, 4, 5, 9, 10
+DONE, SOME_FAILED, USAGE, INVALID, UNGRADED, REFUSED, UNKNOWN, TIMED_OUT = 0, 1, 2, 3, 4, 5, 9, 10
 UNANSWERED = ("lost", "late", "broken", "unusable", "stranger")
 ALIVE = frozenset({"queued", "running", "succeeded"})
 
@@ -64,6 +64,11 @@ def expect(call: str, fault: Fault, mode: Mode) -> Expected:
         return _watch(fault, mode)
     if call == "chat":
         return _chat(fault, mode)
+    if call == "files: delete":
+        return _delete(fault)
+    if call == "models":
+        # What a service will not tell of its models is a note, a wrong tale a finding; nothing is made.
+        return _expected({DONE, INVALID, REFUSED}, None, 0, DONE)
     return _read(fault, mode)
 
 
@@ -110,6 +115,12 @@ def _control(fault: Fault) -> Expected:
     if fault.kind == "harmless" or (fault.kind in UNANSWERED and fault.acts):
         return _expected({DONE}, states, 1, None)
     return _expected({UNKNOWN} if fault.kind in UNANSWERED else {REFUSED}, states, 1, None)
+
+
+def _delete(fault: Fault) -> Expected:
+    """Sent once; a reply that says nothing is looked into, and 404 says that it was gone."""
+    is_gone = fault.kind == "harmless" or fault.name == "404" or (fault.kind == "unusable" and fault.acts)
+    return _expected({DONE} if is_gone else {REFUSED}, {"succeeded"}, 1, DONE)
 
 
 def _watch(fault: Fault, mode: Mode) -> Expected:

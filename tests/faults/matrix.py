@@ -57,6 +57,7 @@ class Call:
 
 
 _LAUNCH, _WATCH = ("launch", "SPEC"), ("watch", "--timeout", "60")
+_IMPORT = ("import", "ftjob-1", "--provider", "lab", "--out", "TAKEN")
 _BOTH: tuple[Mode, ...] = ("once", "always")
 CALLS = [
     Call("upload of the training file", "POST", "/files$", _LAUNCH),
@@ -80,6 +81,12 @@ CALLS = [
         is_list=True,
     ),
     Call("chat", "POST", "/chat/completions$", ("evaluate",), (_LAUNCH, _WATCH), modes=_BOTH),
+    Call("import: job", "GET", f"{JOBS}/ftjob-1$", _IMPORT, (_LAUNCH, _WATCH), modes=_BOTH, is_job=True),
+    Call("import: file", "GET", "/content$", _IMPORT, (_LAUNCH, _WATCH), modes=_BOTH),
+    Call("import: events", "GET", "/events$", _IMPORT, (_LAUNCH, _WATCH), modes=_BOTH, is_list=True),
+    Call("files: list", "GET", "/files$", ("files", "list"), (_LAUNCH,), modes=_BOTH, is_list=True),
+    Call("files: delete", "DELETE", "/files/", ("files", "rm", "--unused"), (_LAUNCH, _WATCH)),
+    Call("models", "GET", "/models$", ("validate", "SPEC", "--online"), modes=_BOTH, is_list=True),
 ]
 
 
@@ -151,7 +158,8 @@ def play(server: FaultServer, case: Case) -> Story[Verdict]:
     spec, home = make_project(folder, world.url), folder / "home"
 
     def command(words: tuple[str, ...], *more: str, is_faulted: bool = False) -> Command:
-        arguments = [str(spec) if word == "SPEC" else word for word in words]
+        paths = {"SPEC": str(spec), "TAKEN": str(folder / "taken")}
+        arguments = [paths.get(word, word) for word in words]
         environment = {"LAB_KEY": CANARY, **({"RFTCTL_DEADLINE_S": DEADLINE_S} if is_faulted else {})}
         return Command([*arguments, *more], home, environment, timeout_s=SLOWEST_S)
 

@@ -213,6 +213,9 @@ class ScriptedServer:
             def do_POST(self) -> None:
                 self._serve()
 
+            def do_DELETE(self) -> None:
+                self._serve()
+
             def log_message(self, format: str, *args: Any) -> None:
                 """Say nothing."""
 

@@ -186,6 +186,24 @@ def test_a_file_that_is_gone_is_not_there(provider: Provider, server: ScriptedSe
     assert not provider.has_file("file-10")
 
 
+@pytest.mark.parametrize("reply", [{"deleted": True}, {}, []])
+def test_a_removal_is_believed_when_it_is_said_or_the_file_is_seen_to_be_gone(
+    provider: Provider, server: ScriptedServer, reply: Any
+) -> None:
+    server.fail("DELETE", "file-9", answer(reply))
+    assert provider.delete_file("file-9")
+
+
+@pytest.mark.parametrize("reply", [{}, {"deleted": False}, "<html>welcome</html>"])
+def test_a_removal_that_nobody_confirms_is_not_believed(
+    provider: Provider, server: ScriptedServer, reply: Any
+) -> None:
+    server.files.append("file-9")
+    server.fail("DELETE", "file-9", answer(reply))
+    with pytest.raises(ProviderError, match="does not say that 'file-9' was removed|is not JSON"):
+        provider.delete_file("file-9")
+
+
 def test_metadata_is_filtered_here_when_the_server_ignores_the_filter(
     provider: Provider, server: ScriptedServer
 ) -> None:
