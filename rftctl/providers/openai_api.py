@@ -112,12 +112,14 @@ class OpenAIAPI:
         async def send() -> object:
             return await self._writing.delete(f"/files/{_part(file_id)}", cast_to=object)
 
+        said: object = None
         try:
             said = self._call(f"removal of '{file_id}'", send, call_deadline_s())
         except ProviderError as error:
             if error.status == 404:
                 return False
-            raise
+            if not error.is_not_the_api:
+                raise
         # Some answer without a body, a proxy with a page: what does not say so is looked at, not believed.
         if mapping(said).get("deleted") is not True and self.has_file(file_id):
             raise ProviderError(

@@ -119,8 +119,10 @@ def _control(fault: Fault) -> Expected:
 
 def _delete(fault: Fault) -> Expected:
     """Sent once; a reply that says nothing is looked into, and 404 says that it was gone."""
-    is_gone = fault.kind == "harmless" or fault.name == "404" or (fault.kind == "unusable" and fault.acts)
-    return _expected({DONE} if is_gone else {REFUSED}, {"succeeded"}, 1, DONE)
+    if fault.kind == "harmless" or fault.name == "404":
+        return _expected({DONE}, {"succeeded"}, 1, DONE)
+    codes = {DONE, REFUSED} if fault.kind == "unusable" and fault.acts else {REFUSED}
+    return _expected(codes, {"succeeded"}, 1, DONE)
 
 
 def _watch(fault: Fault, mode: Mode) -> Expected:
