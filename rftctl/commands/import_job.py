@@ -3,7 +3,7 @@
 In: a job's id, a folder that does not exist yet. Out: that folder with a spec, its data files, the graders'
 code, the events, the curve, checkpoints and result files; `ImportReport`. The request that a launch of the
 spec makes equals the job's own but for ids, as far as the job tells it: hyperparameters come back as the
-numbers that the provider chose. A file that is gone is said and does not stop the rest.
+numbers that the provider chose. What cannot be had is said and does not stop the rest: then the answer is 1.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rftctl.commands.imported_spec import ImportedSpec, imported_spec
 from rftctl.commands.updates import Progress
 from rftctl.curve import RewardCurve
-from rftctl.errors import ProviderError, StorageError, UsageError
+from rftctl.dataset import parse_output
+from rftctl.errors import ExitCode, ProviderError, StorageError, UsageError
 from rftctl.profiles import load_profiles
 from rftctl.providers import connect, profile_of
 from rftctl.text import one_line, plural
@@ -50,8 +51,9 @@ class ImportReport:
 
     Attributes:
         files: name below the folder -> what it holds.
-        missing: what could not be had, each with the reason.
+        missing: what could not be had, or has no place in a spec, each with the reason.
         targets: the spec's targets, the places where it can be launched again.
+        is_complete: everything that hangs on the job was had.
     """
 
     job_id: str
@@ -60,13 +62,18 @@ class ImportReport:
     files: dict[str, str]
     missing: tuple[str, ...]
     targets: tuple[str, ...]
+    is_complete: bool = True
 
-    exit_code = 0
+    @property
+    def exit_code(self) -> ExitCode:
+        """1 when something that the job names did not come along: repeat it, or look for that by hand."""
+        return ExitCode.OK if self.is_complete else ExitCode.NO
 
     def to_json(self) -> dict[str, Any]:
         """Return the `rftctl.import/1` document."""
         return {
             "schema": "rftctl.import/1",
+            "exit_code": int(self.exit_code),
             "job_id": self.job_id,
             "provider": self.provider,
             "folder": str(self.folder),
@@ -112,7 +119,8 @@ def import_job(
     spec = imported_spec(baggage.job, name, profile, load_profiles(home.profiles))
     files = _write(out, spec, baggage)
     lost = (*baggage.missing, *spec.left_out)
-    return ImportReport(baggage.job.id, name, out, files, lost, tuple(spec.value.get("targets", ())))
+    targets = tuple(spec.value.get("targets", ()))
+    return ImportReport(baggage.job.id, name, out, files, lost, targets, is_complete=not baggage.missing)
 
 
 def _fetch(provider: Provider, job_id: str) -> Command[_Baggage]:
@@ -141,9 +149,22 @@ def _fetch(provider: Provider, job_id: str) -> Command[_Baggage]:
 def _download(
     provider: Provider, file_id: str, name: str, contents: dict[str, bytes], missing: list[str]
 ) -> None:
-    content = _or_missing(lambda: provider.content(file_id), f"{name} ({file_id})", missing)
-    if content is not None:
-        contents[name] = content if name in _DATA.values() else plain_result(content)
+    what = f"{name} ({file_id})"
+    content = _or_missing(lambda: provider.content(file_id), what, missing)
+    if content is None:
+        return
+    if name not in _DATA.values():
+        contents[name] = plain_result(content)
+    elif holds_rows(content):
+        contents[name] = content
+    else:
+        missing.append(f"{what}: what came are no rows: '{one_line(content[:60].decode(errors='replace'))}'")
+
+
+def holds_rows(content: bytes) -> bool:
+    """Tell whether a download is the rows of a fine-tuning file, not a page of some proxy, nor nothing."""
+    rows = [parse_output(line.decode(errors="replace")) for line in content.splitlines() if line.strip()]
+    return bool(rows) and all(isinstance(row, dict) and isinstance(row.get("messages"), list) for row in rows)
 
 
 def _or_missing(read: Callable[[], T], what: str, missing: list[str]) -> T | None:

@@ -13,7 +13,7 @@ from rftctl.commands.import_job import import_job
 from rftctl.commands.imported_spec import dump_spec
 from rftctl.commands.launch import launch_spec
 from rftctl.commands.updates import finish
-from rftctl.errors import ProviderError, UsageError
+from rftctl.errors import ExitCode, ProviderError, UsageError
 from rftctl.spec import load_spec
 from tests.conftest import read_json, run_rftctl
 from tests.providers.scripted_server import answer
@@ -170,9 +170,22 @@ def test_a_file_that_is_gone_is_said_and_the_rest_comes_home(
     gone = answer({"error": {"message": "file expired"}}, status)
     server.fail("GET", "/files/file-train/content", gone)
     report = bring()
-    assert report.exit_code == 0
+    assert report.exit_code == ExitCode.NO
     assert [("file-train" in lack, "expired" in lack) for lack in report.missing] == [(True, True)]
     assert (report.folder / "validation.jsonl").exists()
+    assert not (report.folder / "train.jsonl").exists()
+
+
+@pytest.mark.usefixtures("recorded")
+@pytest.mark.parametrize("page", ["<html>please log in</html>", "", '{"a": 1}', "null"])
+def test_a_page_that_comes_for_a_data_file_is_not_kept_as_its_rows(
+    page: str, bring: Callable[..., Any], server: ScriptedServer
+) -> None:
+    server.faults = [fault for fault in server.faults if "file-train" not in fault[1]]
+    server.fail("GET", "/files/file-train/content", answer(page))
+    report = bring()
+    assert report.exit_code == ExitCode.NO
+    assert ["what came are no rows" in lack for lack in report.missing] == [True]
     assert not (report.folder / "train.jsonl").exists()
 
 

@@ -66,6 +66,8 @@ def expect(call: str, fault: Fault, mode: Mode) -> Expected:
         return _chat(fault, mode)
     if call == "files: delete":
         return _delete(fault)
+    if call in ("import: file", "import: events"):
+        return _luggage(fault, mode)
     if call == "models":
         # What a service will not tell of its models is a note, a wrong tale a finding; nothing is made.
         return _expected({DONE, INVALID, REFUSED}, None, 0, DONE)
@@ -115,6 +117,13 @@ def _control(fault: Fault) -> Expected:
     if fault.kind == "harmless" or (fault.kind in UNANSWERED and fault.acts):
         return _expected({DONE}, states, 1, None)
     return _expected({UNKNOWN} if fault.kind in UNANSWERED else {REFUSED}, states, 1, None)
+
+
+def _luggage(fault: Fault, mode: Mode) -> Expected:
+    """What cannot be had is said, in the exit code too, and the rest is carried home."""
+    is_had = fault.kind in ("harmless", "listing") or fault.name in ("more without data", "odd rows")
+    codes = {DONE, SOME_FAILED} if is_had or mode == "once" else {SOME_FAILED}
+    return _expected(codes, set(), 1, DONE)
 
 
 def _delete(fault: Fault) -> Expected:
