@@ -1,9 +1,11 @@
 """Print top-1, top-5 and max-rank accuracy of outputs, tier by tier.
 
-In: outputs, one JSON object a line with `line` (of the rows file, from 1) and `sample` (the output's text),
-as in outputs.jsonl, and the rows file. Out: a table. An output that the grader pays nothing for has no rank.
+In: outputs, one JSON object a line with a `sample` and its row as `item`, as `rftctl evaluate --outputs DIR`
+writes them, or as `line` (from 1) of a rows file, as in outputs.jsonl. Out: a table. An output that the
+grader pays nothing for has no rank.
 The reward blends these figures with the explanation, so they are told apart here. Standard library only.
 
+    python samples/genes/ranks.py answers/tuned.jsonl
     python samples/genes/ranks.py samples/genes/outputs.jsonl samples/genes/train.jsonl
 """
 
@@ -21,14 +23,12 @@ from grader import grade, read_genes, read_object
 Row = dict[str, Any]
 
 
-def main(outputs: str, rows: str) -> None:
+def main(outputs: str, rows: str | None = None) -> None:
     """Print the share of right genes at rank 1, among the first five, and anywhere in the list."""
-    known = read_lines(rows)
-    ranks = [
-        (known[o["line"] - 1]["tier"], rank_of(o["sample"], known[o["line"] - 1]))
-        for o in read_lines(outputs)
-    ]
-    most = len(known[0]["credits"])
+    known = read_lines(rows) if rows else []
+    answers = [(o.get("item") or known[o["line"] - 1], text_of(o["sample"])) for o in read_lines(outputs)]
+    ranks = [(row["tier"], rank_of(text, row)) for row, text in answers]
+    most = len(answers[0][0]["credits"])
     print(f"tier    n  top-1  top-5  max rank ({most})")
     tiers = sorted({tier for tier, _ in ranks})
     for name, those in [*((str(tier), {tier}) for tier in tiers), ("all", set(tiers))]:
@@ -39,6 +39,11 @@ def main(outputs: str, rows: str) -> None:
 def read_lines(path: str) -> list[Row]:
     """Read JSON Lines."""
     return [json.loads(line) for line in Path(path).read_text("utf-8").splitlines()]
+
+
+def text_of(sample: Any) -> str:
+    """Return the text of a sample, which is that or an object that holds it."""
+    return str(sample["output_text"]) if isinstance(sample, dict) else sample
 
 
 def rank_of(sample: str, row: Row) -> int | None:
@@ -55,6 +60,6 @@ def accuracy(ranks: list[int | None], top: int) -> float:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("usage: ranks.py OUTPUTS.jsonl ROWS.jsonl")
+    if len(sys.argv) not in (2, 3):
+        sys.exit("usage: ranks.py OUTPUTS.jsonl [ROWS.jsonl]")
     main(*sys.argv[1:])
