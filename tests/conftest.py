@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # Several test processes share two cores: more threads than one make all of them slower.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -112,6 +114,27 @@ def run_rftctl(
         timeout=timeout_s,
         check=False,
     )
+
+
+_SERVE = """
+import json, sys
+from pathlib import Path
+from rftctl.server.serve import serve
+serve(Path(sys.argv[1]), on_ready=lambda url, token: print(json.dumps([url, token]), flush=True))
+"""
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[tuple[str, str]]:
+    """Serve from a home in a process of its own: base URL and token; it must end well when interrupted."""
+    command = [sys.executable, "-c", _SERVE, str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url, token = json.loads(server.stdout.readline())
+        yield url, token
+        os.kill(server.pid, signal.SIGINT)
+        _, stderr = server.communicate(timeout=30)
+    assert (server.returncode, stderr) == (0, "")
 
 
 def read_json(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:

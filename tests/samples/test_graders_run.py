@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import openai
@@ -15,6 +12,7 @@ from rftctl.graders.base import Grade
 from rftctl.graders.cases import read_cases
 from rftctl.shipped import shipped_samples
 from rftctl.spec import load_spec
+from tests.conftest import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,24 +23,15 @@ SAMPLES = shipped_samples()
 TARGETS = (None, "azure")
 """The easier task and the full one; what bedrock's functions earn is proven equal when they are exported."""
 
-_PROGRAM = """
-import json, sys
-from pathlib import Path
-from rftctl.server.serve import serve
-serve(Path(sys.argv[1]), on_ready=lambda url, token: print(json.dumps([url, token]), flush=True))
-"""
-
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openai.OpenAI]:
     """Give the SDK, speaking to a service in a process of its own."""
-    command = [sys.executable, "-c", _PROGRAM, str(tmp_path_factory.mktemp("served"))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        url, token = json.loads(server.stdout.readline())
-        with openai.OpenAI(base_url=url, api_key=token, max_retries=0) as sdk:
-            yield sdk
-        server.terminate()
+    with (
+        serving(tmp_path_factory.mktemp("served")) as (url, token),
+        openai.OpenAI(base_url=url, api_key=token, max_retries=0) as sdk,
+    ):
+        yield sdk
 
 
 def cases_and_grader(name: str, target: str | None) -> tuple[list[Case], dict[str, Any]]:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import openai
@@ -14,30 +9,18 @@ import pytest
 
 from rftctl.errors import UsageError
 from rftctl.server.serve import serve
+from tests.conftest import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_PROGRAM = """
-import json, sys
-from pathlib import Path
-from rftctl.server.serve import serve
-serve(Path(sys.argv[1]), on_ready=lambda url, token: print(json.dumps([url, token]), flush=True))
-"""
-
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[str, str]]:
     """The base URL and token of a server; it must end well when interrupted."""
-    command = [sys.executable, "-c", _PROGRAM, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        url, token = json.loads(server.stdout.readline())
-        yield url, token
-        os.kill(server.pid, signal.SIGINT)
-        _, stderr = server.communicate(timeout=30)
-    assert (server.returncode, stderr) == (0, "")
+    with serving(tmp_path) as address:
+        yield address
 
 
 def test_an_ordinary_client_uploads_and_reads_back_over_loopback(served: tuple[str, str]) -> None:
